@@ -1,0 +1,148 @@
+# The environment for machines without dolfinx: a Debian 13 root that bubblewrap enters.
+# Only /usr and /etc come from that root; every other folder is the host's, so paths mean the same inside.
+# shellcheck shell=bash disable=SC2154
+
+suite=trixie
+inside=/dawndusk/venv # where the venv is mounted: its scripts name this path
+packages=$(grep -v '^#' "$here/debian-packages.txt" | paste -sd, -)
+root_digest=$(digest "$suite $(uname -m) ${DAWNDUSK_MIRROR:-}" "$here/debian-packages.txt")
+root=$cache/root-$root_digest
+venv=$cache/venv-$(digest "$root_digest" "$here/requirements.lock" "$here/install.py")
+
+need() { # need COMMAND PACKAGE: have it, install it, or say what to type
+    local wanted=()
+    while [ $# -gt 0 ]; do
+        command -v "$1" >/dev/null || wanted+=("$2")
+        shift 2
+    done
+    [ ${#wanted[@]} -gt 0 ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        say "missing: ${wanted[*]}. Install them with this system's package manager, or use conda:"
+        die "    conda env create -f environment.yml && conda activate dawndusk"
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        say "missing: ${wanted[*]}. Type this, then try again:"
+        die "    sudo apt-get update && sudo apt-get install -y ${wanted[*]}"
+    fi
+    mkdir -p "$cache"
+    run_logged "$cache/host-tools.log" "installing ${wanted[*]} on this machine" \
+        sh -c 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"' sh "${wanted[@]}" ||
+        die "apt-get could not install ${wanted[*]}"
+}
+
+make_root() { # make_root FOLDER
+    local mode=unshare options=() proxy scheme
+    [ "$(id -u)" != 0 ] || mode=root
+    for scheme in http https; do # a proxy that only the host's apt knows of
+        proxy=$(apt-config dump --format '%v' "Acquire::$scheme::Proxy" 2>/dev/null || true)
+        [ -z "$proxy" ] || options+=(--aptopt="Acquire::$scheme::Proxy \"$proxy\"")
+    done
+    # Through a tar stream, so that every file belongs to the user who can then delete it.
+    mmdebstrap --mode="$mode" --variant=apt --components=main --format=tar \
+        --aptopt='Apt::Install-Recommends "false"' "${options[@]}" \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+        --include="$packages" "$suite" - ${DAWNDUSK_MIRROR:+"$DAWNDUSK_MIRROR"} |
+        tar -x -C "$1" --no-same-owner --exclude='./dev/*' --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*'
+}
+
+# Fills `sandbox`, the bwrap call: /usr and /etc of ROOT, the rest of the host, VENV at its place.
+sandbox_for() { # sandbox_for ROOT VENV ro-bind|bind
+    local from=$1 entry name target bundle="" variable
+    sandbox=(bwrap --tmpfs / --ro-bind "$from/usr" /usr)
+    for name in bin sbin lib lib64; do sandbox+=(--symlink "usr/$name" "/$name"); done
+    sandbox+=(--tmpfs /etc)
+    for entry in "$from"/etc/*; do
+        name=/etc/${entry##*/}
+        case $name in
+            /etc/resolv.conf | /etc/hosts | /etc/hostname | /etc/passwd | /etc/group | /etc/localtime | /etc/ssl | /etc/mtab) continue ;;
+        esac
+        if [ -L "$entry" ]; then sandbox+=(--symlink "$(readlink "$entry")" "$name"); else sandbox+=(--ro-bind "$entry" "$name"); fi
+    done
+    # The host's names, users and package settings hold inside as well.
+    for name in /etc/resolv.conf /etc/hosts /etc/hostname /etc/passwd /etc/group /etc/localtime /etc/pip.conf /etc/uv /etc/ssl; do
+        [ -e "$name" ] && sandbox+=(--ro-bind "$(readlink -f "$name")" "$name")
+    done
+    for entry in /*; do
+        case $entry in
+            /usr | /bin | /sbin | /lib* | /etc | /boot | /proc | /sys | /dev | /run | /var | /lost+found | /dawndusk) continue ;;
+        esac
+        if [ -L "$entry" ]; then
+            sandbox+=(--symlink "$(readlink "$entry")" "$entry")
+        elif [ -d "$entry" ] && [ -r "$entry" ] && [ -x "$entry" ]; then
+            sandbox+=(--bind "$entry" "$entry")
+        fi
+    done
+    sandbox+=(--tmpfs /run --dir /var --ro-bind "$from/var/lib" /var/lib --bind /var/tmp /var/tmp)
+    sandbox+=(--dev-bind /dev /dev --bind /proc /proc --ro-bind /sys /sys)
+    # What lies below a folder that is not the host's (a checkout under /var, say).
+    for target in "$cache" "$project" "$PWD"; do
+        case $target in
+            /var/* | /run/*) sandbox+=(--bind "$target" "$target") ;;
+            /usr/* | /etc/*) die "$target lies inside a system folder, which the environment replaces; move it" ;;
+        esac
+    done
+    sandbox+=(--"$3" "$2" "$inside" --chdir "$PWD")
+    # Certificates: one bundle, the host's, at one place, for every client.
+    for variable in SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PIP_CERT; do
+        [ -n "$bundle" ] || [ ! -f "${!variable:-}" ] || bundle=${!variable}
+    done
+    for target in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem; do
+        [ -n "$bundle" ] || [ ! -f "$target" ] || bundle=$target
+    done
+    if [ -n "$bundle" ]; then
+        sandbox+=(--ro-bind "$(readlink -f "$bundle")" /dawndusk/certificates.crt)
+        for variable in SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PIP_CERT GIT_SSL_CAINFO; do
+            sandbox+=(--setenv "$variable" /dawndusk/certificates.crt)
+        done
+        sandbox+=(--unsetenv SSL_CERT_DIR)
+    fi
+    for variable in LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV CONDA_PREFIX TMPDIR; do
+        [ "$variable" = TMPDIR ] && [ -d "${TMPDIR:-}" ] && case $TMPDIR in /run/* | /var/*) ;; *) continue ;; esac
+        sandbox+=(--unsetenv "$variable")
+    done
+    sandbox+=(--setenv PYTHONNOUSERSITE 1 --setenv PATH "$inside/bin:$here/bin:/usr/bin:/bin")
+}
+
+build_root() {
+    lock "$root"
+    if [ ! -d "$root" ]; then
+        need mmdebstrap mmdebstrap bwrap bubblewrap
+        [ "$(id -u)" = 0 ] || need newuidmap uidmap
+        rm -rf "$root".partial.*
+        local partial=$root.partial.$$
+        mkdir -p "$partial"
+        say "building a Debian 13 root with dolfinx in $root (once; 2-4 minutes, 2.2 GB)"
+        run_logged "$root.log" "Debian root" make_root "$partial" || die "the Debian root could not be built; see above"
+        mv -T "$partial" "$root"
+    fi
+    unlock
+}
+
+build_venv() {
+    lock "$venv"
+    if [ ! -d "$venv" ]; then
+        rm -rf "$venv".partial.*
+        local partial=$venv.partial.$$ sandbox
+        mkdir -p "$partial"
+        sandbox_for "$root" "$partial" bind
+        "${sandbox[@]}" python3 -m venv --system-site-packages "$inside" || die "bubblewrap could not enter the root (are user namespaces allowed here?)"
+        run_logged "$venv.log" "Python packages" "${sandbox[@]}" "$inside/bin/python" "$here/install.py" "$here/requirements.lock" ||
+            die "the Python packages could not be installed; see above"
+        run_logged "$venv.log" "checking the environment" "${sandbox[@]}" "$inside/bin/python" -c 'import dolfinx, petsc4py, mpi4py, numpy, pyvista, zarr' ||
+            die "the environment does not import; see above"
+        mv -T "$partial" "$venv"
+    fi
+    unlock
+}
+
+[ -d "$root" ] || build_root
+[ -d "$venv" ] || build_venv
+command -v bwrap >/dev/null || need bwrap bubblewrap
+
+enter_root() {
+    local sandbox
+    export_common
+    sandbox_for "$root" "$venv" ro-bind
+    exec "${sandbox[@]}" -- "$@"
+}
