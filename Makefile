@@ -1,0 +1,43 @@
+# `make demo` and `make test` are all the set-up there is: env/run builds the environment when it is missing.
+RUN := env/run
+OUT ?= out
+
+.PHONY: help demo test test-all lint format bench verify docs lock clean
+help:
+	@echo "make demo      run a real case and show what comes out (table, result.zarr, report, pictures)"
+	@echo "make test      the tests        make test-all   with the slow ones"
+	@echo "make lint      ruff and mypy    make format     put the code in form"
+	@echo "make verify    the reference cases: expected, obtained, error, tolerance"
+	@echo "make bench     the benchmarks   make docs       regenerate the tables and figures of docs/verification"
+
+demo:
+	$(RUN) twin run cases/experimental-satellite.yaml --out $(OUT)/experimental-satellite
+
+test:
+	$(RUN) python -m pytest -q -m "not slow" -n 2 --dist loadscope
+
+test-all:
+	$(RUN) python -m pytest -q -n 2 --dist loadscope
+
+lint:
+	$(RUN) sh -c 'ruff check . && ruff format --check . && mypy'
+
+format:
+	$(RUN) sh -c 'ruff check --fix . && ruff format .'
+
+verify:
+	$(RUN) twin verify
+
+bench:
+	@set -e; for script in bench/bench_*.py; do echo "== $$script"; $(RUN) python $$script; done
+
+docs:
+	$(RUN) python docs/generate.py
+
+# The lock names exact versions and hashes, never where they come from.
+lock:
+	uv pip compile -q pyproject.toml --extra test --extra lint --python-version 3.13 --universal \
+		--generate-hashes --no-emit-index-url --no-header -o env/requirements.lock
+
+clean:
+	rm -rf out bench/results
