@@ -1,0 +1,16 @@
+"""Results on disk: a streaming writer and a reader of ``result.zarr``."""
+
+from twin.results.layout import ResultLayout
+from twin.results.reader import certificate, locate_result, open_result, resolved_case, run_versions
+from twin.results.writer import ResultWriter, run_environment
+
+__all__ = [
+    "ResultLayout",
+    "ResultWriter",
+    "certificate",
+    "locate_result",
+    "open_result",
+    "resolved_case",
+    "run_environment",
+    "run_versions",
+]
