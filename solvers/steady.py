@@ -1,0 +1,108 @@
+"""Steady states by PETSc's SNES, with pseudo-transient continuation when a line search is not enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from solvers.errors import ConvergenceError
+
+if TYPE_CHECKING:
+    from solvers.thermal import ThermalModel
+
+Array = NDArray[np.float64]
+
+
+def solve_nonlinear(model: ThermalModel, state: Array, time: float) -> Array:
+    """Return the steady state of a thermal model.
+
+    Newton with a cubic backtracking line search (Dennis & Schnabel, ch. 6), which converges from far off since
+    |T|³T is monotone; where it stalls, implicit steps that grow from the model's own time scale bring
+    the state near (Kelley & Keyes, SIAM J. Numer. Anal. 35 (1998) 508).
+
+    Parameters
+    ----------
+    model : ThermalModel
+    state : array
+        First guess [K].
+    time : float
+        At which loads that depend on time are taken [s].
+
+    Raises
+    ------
+    ConvergenceError
+        If neither converges.
+    """
+    try:
+        return _newton(model, state, time)
+    except ConvergenceError:
+        near = state.copy()
+        step = 1.0
+        for _ in range(60):
+            try:
+                moved = model.solve_stage(near, step, time, near)
+            except ConvergenceError:
+                step *= 0.1
+                continue
+            change = model.max_norm(moved - near)
+            near, step = moved, step * 5.0
+            if change < 1e-3 and step > 1e6:
+                break
+        return _newton(model, near, time)
+
+
+def _newton(model: ThermalModel, state: Array, time: float) -> Array:
+    loads = model._gather_loads(time)
+    nodes, networks = model.split(state)
+    for coupling, values in zip(model.couplings, networks):
+        coupling.begin(values, np.inf, values)
+    storage = np.zeros(model.owned)
+    solver = model._solver(steady=True)
+    x, f = solver.matrix.createVecRight(), solver.matrix.createVecLeft()
+    x.array[:] = nodes
+    start = x.array.copy()
+    model._impose(x.array, time)
+    progress = {"missing": np.inf, "flow": 0.0}
+
+    def function(_: PETSc.SNES, at: PETSc.Vec, out: PETSc.Vec) -> None:
+        missing, _, norm, flow = model.balance_nodes(at.getArray(readonly=True).copy(), start, storage, loads)
+        np.negative(missing, out=out.array)
+        progress["missing"], progress["flow"] = norm, flow
+
+    def jacobian(_: PETSc.SNES, at: PETSc.Vec, *__: PETSc.Mat) -> None:
+        _, diagonal, _, _ = model.balance_nodes(at.getArray(readonly=True).copy(), start, storage, loads)
+        if model._nonlinear:
+            solver.replace(model._conduction, model._fixed_dofs())
+        solver.set_diagonal(diagonal)
+
+    def converged(_: PETSc.SNES, iteration: int, __: tuple[float, float, float]) -> int:
+        reason = PETSc.SNES.ConvergedReason
+        if not np.isfinite(progress["missing"]):
+            return int(reason.DIVERGED_FNORM_NAN)
+        if progress["missing"] <= model.tolerance * progress["flow"]:
+            return int(reason.CONVERGED_FNORM_RELATIVE)
+        return int(reason.DIVERGED_MAX_IT if iteration >= 60 else reason.ITERATING)
+
+    snes = PETSc.SNES().create(model.comm)
+    snes.setType("newtonls")  # its default line search is bt, cubic backtracking
+    snes.setFunction(function, f)
+    snes.setJacobian(jacobian, solver.operator, solver.matrix)
+    snes.setKSP(solver.ksp)
+    solver.ksp.setTolerances(rtol=1e-8, atol=0.0, max_it=1000)
+    snes.setUseEW(True)
+    snes.setConvergenceTest(converged)
+    snes.solve(None, x)
+    solution = x.array.copy()
+    reason = snes.getConvergedReason()
+    # A line search that cannot go on may still have met the tolerance to rounding.
+    model.balance_nodes(solution, start, storage, loads)
+    snes.destroy()
+    if reason < 0 and progress["missing"] > 1e3 * model.tolerance * progress["flow"]:
+        raise ConvergenceError(model._where(np.nan, progress["missing"], progress["flow"]))
+    result = np.concatenate([solution, *(c.temperature for c in model.couplings)])
+    x.destroy()
+    f.destroy()
+    return result
