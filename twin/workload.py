@@ -1,0 +1,297 @@
+"""Jobs, their place on the cards and what they do over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from twin import scheduler
+from twin.activity import (
+    ActivityTable,
+    BatchActivity,
+    InferenceActivity,
+    Profile,
+    TraceActivity,
+    TrainingActivity,
+)
+
+__all__ = [
+    "BatchActivity",
+    "InferenceActivity",
+    "Job",
+    "TraceActivity",
+    "TrainingActivity",
+    "Workload",
+]
+
+Floats = NDArray[np.float64]
+Kind = Literal["training", "inference", "batch"]
+_DEFAULT_PROFILE: dict[str, type[TrainingActivity] | type[InferenceActivity] | type[BatchActivity]] = {
+    "training": TrainingActivity,
+    "inference": InferenceActivity,
+    "batch": BatchActivity,
+}
+
+WAITING, RUNNING, DONE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """A gang of cards that start, run and end together.
+
+    Attributes
+    ----------
+    name : str
+        Name of the job.
+    kind : {"training", "inference", "batch"}
+        What it is; sets the default activity.
+    cards : int
+        Cards that it needs, all at once.
+    duration : float
+        Run time at full pace; infinite for a service [s].
+    submit_time : float
+        When it enters the queue [s].
+    estimate : float
+        Run time that the scheduler is told; `duration` if not given [s].
+    power_per_card : float
+        Power per card that admission reckons with [W].
+    activity : Profile
+        Activity over time.
+    """
+
+    name: str
+    kind: Kind
+    cards: int
+    duration: float = np.inf
+    submit_time: float = 0.0
+    estimate: float | None = None
+    power_per_card: float = 0.0
+    activity: Profile | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.kind not in _DEFAULT_PROFILE:
+            raise ValueError(
+                f"job '{self.name}': kind is '{self.kind}', expected training, inference or batch"
+            )
+        if self.cards < 1:
+            raise ValueError(f"job '{self.name}': {self.cards} cards, expected at least 1")
+        if not self.duration > 0.0 or np.isnan(self.submit_time) or not self.power_per_card >= 0.0:
+            raise ValueError(
+                f"job '{self.name}': duration {self.duration} s, submit_time {self.submit_time} s, power_per_card "
+                f"{self.power_per_card} W; expected duration > 0, a time, and power >= 0"
+            )
+
+    @property
+    def profile(self) -> Profile:
+        """The activity given, or the default of the kind."""
+        return self.activity if self.activity is not None else _DEFAULT_PROFILE[self.kind]()
+
+
+class Workload:
+    """Jobs on the cards of the plant: queue, placement, activity and progress.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        All jobs of the run; a job keeps its index.
+    cards_per_module : array_like of int, shape (module,)
+        Cards of each module.
+    backfill_depth : int, optional
+        How many queued jobs behind the head are considered for backfill.
+
+    Attributes
+    ----------
+    job_of_card : ndarray of int32, shape (card,)
+        Index of the job on each card, -1 for none.
+    state : ndarray of int8, shape (job,)
+        0 waiting, 1 running, 2 done.
+    progress : ndarray, shape (job,)
+        Work done, in seconds at full pace [s].
+    start_time, end_time : ndarray, shape (job,)
+        When each job last started and when it ended, NaN before [s].
+    interruptions : ndarray of int, shape (job,)
+        How often each job lost its cards.
+    lost_work : ndarray, shape (job,)
+        Work that was done again or will be, in seconds at full pace [s].
+
+    Raises
+    ------
+    ValueError
+        If a job needs more cards than there are.
+    """
+
+    def __init__(self, jobs: Sequence[Job], cards_per_module: ArrayLike, backfill_depth: int = 1000) -> None:
+        self.jobs = tuple(jobs)
+        counts = np.atleast_1d(np.asarray(cards_per_module, dtype=np.int64))
+        self.module_start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        total = int(self.module_start[-1])
+        for job in self.jobs:
+            if job.cards > total:
+                raise ValueError(f"job '{job.name}': needs {job.cards} cards, the plant has {total}")
+        self.backfill_depth = backfill_depth
+        self.cards = np.array([j.cards for j in self.jobs], np.int64)
+        self.power = np.array([j.cards * j.power_per_card for j in self.jobs], float)
+        self.duration = np.array([j.duration for j in self.jobs], float)
+        self.estimate = np.array([j.duration if j.estimate is None else j.estimate for j in self.jobs], float)
+        self.submit_time = np.array([j.submit_time for j in self.jobs], float)
+        self._order = np.argsort(self.submit_time, kind="stable")
+        self._activity = ActivityTable([j.profile for j in self.jobs])
+        self._checkpoint = np.array(
+            [getattr(j.profile, "checkpoint_interval", np.inf) for j in self.jobs], dtype=float
+        )
+        n = len(self.jobs)
+        self.state = np.zeros(n, np.int8)
+        self.progress = np.zeros(n)
+        self.start_time = np.full(n, np.nan)
+        self.end_time = np.full(n, np.nan)
+        self.interruptions = np.zeros(n, np.int64)
+        self.lost_work = np.zeros(n)
+        self.job_of_card = np.full(total, -1, np.int32)
+        self._stale = True  # cards or jobs changed since the last pass
+        self._last_pass = -np.inf
+
+    @property
+    def running(self) -> NDArray[np.bool_]:
+        """Jobs that run, shape (job,)."""
+        return self.state == RUNNING
+
+    def schedule(
+        self,
+        time: float,
+        usable: ArrayLike | None = None,
+        power_budget: float = np.inf,
+        preference: ArrayLike | None = None,
+    ) -> bool:
+        """Start the jobs that can start now.
+
+        Parameters
+        ----------
+        time : float
+            Time [s].
+        usable : array_like of bool, shape (card,), optional
+            Cards that may be used; a running job with an unusable card is interrupted.
+        power_budget : float, optional
+            Power that the running jobs may add up to, by their `power_per_card` [W].
+        preference : array_like, shape (module,), optional
+            Modules with the lowest value are filled first: temperature for heat-aware placement, negative power
+            headroom for power-aware placement. By index if not given.
+
+        Returns
+        -------
+        bool
+            Whether `job_of_card` changed.
+        """
+        available = np.ones(self.job_of_card.size, bool) if usable is None else np.asarray(usable, bool)
+        changed = False
+        if usable is not None:
+            hit = np.unique(self.job_of_card[~available])
+            hit = hit[hit >= 0]
+            if hit.size:
+                self.interrupt(hit)
+                changed = True
+            self._stale = True
+        arrived = (self.submit_time > self._last_pass) & (self.submit_time <= time)
+        if not (self._stale or arrived.any() or np.isfinite(power_budget)):
+            return changed
+        self._last_pass = time
+        self._stale = False
+        queue = self._order[(self.state[self._order] == WAITING) & (self.submit_time[self._order] <= time)]
+        if queue.size == 0:
+            return changed
+        running = np.flatnonzero(self.running)
+        remaining = np.maximum(self.estimate - self.progress, 1.0)
+        ends = time + remaining[running]
+        by_end = np.argsort(ends, kind="stable")
+        room = running.size + queue.size
+        run_end, run_cards, run_power = np.full(room, np.inf), np.zeros(room, np.int64), np.zeros(room)
+        run_end[: running.size] = ends[by_end]
+        run_cards[: running.size] = self.cards[running][by_end]
+        run_power[: running.size] = self.power[running][by_end]
+        free = scheduler.count_free(self.module_start, available, self.job_of_card)
+        started = np.empty(queue.size, np.int64)
+        count = scheduler.easy_backfill(
+            time, queue, self.cards, self.power, remaining, run_end, run_cards, run_power, running.size,
+            int(free.sum()), power_budget - float(self.power[running].sum()), self.backfill_depth, started,
+        )  # fmt: skip
+        order = np.arange(free.size)
+        if preference is not None:
+            order = np.argsort(np.asarray(preference, dtype=float), kind="stable")
+        for job in started[:count]:
+            missing = scheduler.place_gang(
+                int(job), int(self.cards[job]), order, self.module_start, free, available, self.job_of_card
+            )
+            if missing:
+                raise RuntimeError(f"job '{self.jobs[job].name}': {missing} cards missing after admission")
+        self.state[started[:count]] = RUNNING
+        self.start_time[started[:count]] = time
+        return changed or count > 0
+
+    def activity(self, time: float, duration: float) -> Floats:
+        """Mean activity of every job over an interval, 0 for jobs that do not run.
+
+        Parameters
+        ----------
+        time, duration : float
+            Start and length of the interval [s].
+
+        Returns
+        -------
+        ndarray, shape (job,)
+            Mean activity [1].
+        """
+        started = np.where(np.isnan(self.start_time), time, self.start_time)
+        return np.where(self.running, self._activity.mean(time, duration, started), 0.0)
+
+    def advance(self, time: float, duration: float, pace: ArrayLike) -> NDArray[np.int64]:
+        """Book the work of an interval.
+
+        Parameters
+        ----------
+        time, duration : float
+            Start and length of the interval [s].
+        pace : array_like, shape (job,)
+            Clock ratio of each job's slowest card [1].
+
+        Returns
+        -------
+        ndarray of int
+            Jobs that ended; their cards are free again. `end_time` is interpolated within the interval.
+        """
+        rate = np.where(self.running, np.asarray(pace, dtype=float), 0.0)
+        before = self.progress
+        self.progress = np.minimum(before + rate * duration, self.duration)
+        ended = np.flatnonzero(self.running & (self.progress >= self.duration))
+        if ended.size:
+            self.end_time[ended] = time + (self.duration[ended] - before[ended]) / rate[ended]
+            self.state[ended] = DONE
+            self._free(ended)
+        return ended
+
+    def interrupt(self, jobs: ArrayLike) -> None:
+        """Take jobs off their cards; they go back to their last checkpoint and to the queue.
+
+        Parameters
+        ----------
+        jobs : array_like of int
+            Indices of running jobs.
+        """
+        index = np.asarray(jobs, dtype=np.int64)
+        with np.errstate(invalid="ignore"):
+            kept = np.floor(self.progress[index] / self._checkpoint[index]) * self._checkpoint[index]
+        kept = np.where(np.isfinite(self._checkpoint[index]), kept, 0.0)
+        self.lost_work[index] += self.progress[index] - kept
+        self.progress[index] = kept
+        self.interruptions[index] += 1
+        self.state[index] = WAITING
+        self._free(index)
+
+    def _free(self, jobs: NDArray[np.int64]) -> None:
+        gone = np.zeros(len(self.jobs) + 1, bool)
+        gone[jobs] = True
+        gone[-1] = False
+        self.job_of_card[gone[self.job_of_card]] = -1
+        self._stale = True
