@@ -23,11 +23,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twin import fleet_kernels as kernels
+from twin.card_kernels import COLUMNS
 from twin.card_model import CARDS, CardParameters
+from twin.counter_random import counter_normals
 
 __all__ = ["CARDS", "CardFleet", "CardParameters", "FleetTick"]
 
 Floats = NDArray[np.float64]
+_NO_CAP = 1e30  # W; the kernels are compiled for finite numbers
 _MAX_CHUNKS = 64  # fixed, so that work and results do not depend on the number of threads
 
 
@@ -152,9 +155,7 @@ class CardFleet:
                 f"expected 0..{len(self.parameters) - 1}"
             )
         self.seed = int(seed)
-        self._table = np.array(
-            [[getattr(p, c) for c in kernels.COLUMNS] for p in self.parameters], np.float32
-        )
+        self._table = np.array([[getattr(p, c) for c in COLUMNS] for p in self.parameters], np.float32)
         start = np.broadcast_to(np.asarray(temperature, dtype=float), (n_modules,))
         self.temperature = np.repeat(start, counts).astype(np.float32)
         self.clock = np.ones(n_cards, np.float32)
@@ -172,7 +173,7 @@ class CardFleet:
     def _spread(self, counts: NDArray[np.int64], name: str, stream: int) -> NDArray[np.float32]:
         """Log-normal factors with mean 1."""
         sigma = np.repeat(np.array([getattr(p, name) for p in self.parameters])[self.card_class], counts)
-        normal = kernels.counter_normals(self.seed, stream, sigma.size)
+        normal = counter_normals(self.seed, stream, sigma.size)
         return np.exp(sigma * normal - 0.5 * sigma**2).astype(np.float32)
 
     @property
@@ -303,9 +304,10 @@ class CardFleet:
         cap = np.ascontiguousarray(np.broadcast_to(np.asarray(power_cap, dtype=float), (self.modules,)))
         if np.isnan(cap).any() or (cap < 0.0).any():
             raise ValueError("power_cap: negative or NaN, expected watts >= 0 (inf for no cap)")
+        cap = np.minimum(cap, _NO_CAP)
         self._set_step(float(dt))
         chunks = max(1, min(_MAX_CHUNKS, self.modules))
-        out = np.zeros((self.modules, 9))
+        out = np.zeros((self.modules, 10))
         run_pace = np.zeros(self._run_job.size, np.float32)
         histogram = np.zeros((chunks, kernels.HISTOGRAM_BINS), np.int64)
         kernels.advance_fleet(
