@@ -47,11 +47,14 @@ class NetworkCoupling:
         self._factor: SuperLU | None = None
         self.temperature: Array = np.zeros(len(network.names))
         self._start: Array = self.temperature
+        self.diagonal: Array = np.zeros(self.owned)
+        """What the network adds to the diagonal of the mesh operator with its own nodes held [W/K]."""
         self._step = np.inf
 
     def begin(self, start: Array, step: float, guess: Array) -> None:
         """Set the stage that is about to be solved: its start, length [s] and first guess [K]."""
         self._start, self._step, self.temperature = start, step, guess.copy()
+        self.diagonal = self._to_nodes(self.network.port_conductance())
 
     def _to_ports(self, owned: Array) -> Array:
         values = np.zeros(self._count)
@@ -72,11 +75,6 @@ class NetworkCoupling:
     def slope(self, change: Array) -> Array:
         """Return the change of the heat into the owned nodes for a change of their temperature [W]."""
         return self._to_nodes(self.network.port_slope(self._factor, self._to_ports(change)))
-
-    @property
-    def diagonal(self) -> Array:
-        """What the network adds to the diagonal of the mesh operator, seen with fluid held [W/K]."""
-        return self._to_nodes(self.network.port_conductance())
 
     def port_heat(self, temperature: Array) -> float:
         """Return the heat that flows into all ports at these network temperatures [W]."""

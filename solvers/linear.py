@@ -21,13 +21,18 @@ LU_SIZE = 40_000
 class Coupling(Protocol):
     """Heat that another solver exchanges with nodes, and how it changes with their temperature."""
 
+    @property
+    def diagonal(self) -> Array:
+        """The part of −slope that is already in the diagonal of the matrix [W/K]."""
+        ...
+
     def slope(self, change: Array) -> Array:
         """Return the change of the heat into the owned nodes [W] for a change of their temperature [K]."""
         ...
 
 
 class _CoupledOperator:
-    """y = A x − Σ coupling.slope(x), as PETSc's Python matrix."""
+    """y = A x − Σ (coupling.slope(x) + coupling.diagonal·x), as PETSc's Python matrix; A holds the diagonals."""
 
     def __init__(self, matrix: PETSc.Mat, couplings: list[Coupling]):
         self.matrix, self.couplings = matrix, couplings
@@ -36,7 +41,7 @@ class _CoupledOperator:
         self.matrix.mult(x, y)
         values = x.getArray(readonly=True)
         for coupling in self.couplings:
-            y.array -= coupling.slope(values)
+            y.array -= coupling.slope(values) + coupling.diagonal * values
 
 
 class LinearSolver:

@@ -1,0 +1,225 @@
+"""Coolant tubes on mesh edges and pumps: the fluid side of a radiator, as part of a nodal network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import spsolve
+
+from meshes.mesh import Mesh
+from solvers.errors import ModelError
+from solvers.fluids import Fluid, pressure_drop, tube_film_coefficient
+from solvers.network import Stream
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class TubeCircuit:
+    """Tubes between one inlet and one outlet, edge by edge.
+
+    Attributes
+    ----------
+    name : str
+        Prefix of its fluid nodes.
+    nodes : (n,) array
+        Mesh nodes along the tubes; fluid node i runs beside mesh node ``nodes[i]``.
+    edges : (e, 2) array
+        Positions in `nodes` from upstream to downstream.
+    length, diameter : (e,) arrays
+        [m].
+    share : (e,) array
+        Part of the circuit's flow that passes each edge, above 0.
+    inlet, outlet : int
+        Positions in `nodes`.
+    """
+
+    name: str
+    nodes: Integers
+    edges: Integers
+    length: Array
+    diameter: Array
+    share: Array
+    inlet: int
+    outlet: int
+
+    @classmethod
+    def on_lines(
+        cls, mesh: Mesh, lines: Mapping[str, float], inlet: int, outlet: int, name: str = "tube"
+    ) -> TubeCircuit:
+        """Build the circuit of named tube lines.
+
+        The flow splits as in laminar flow, resistance ∝ L/D⁴ (Hagen-Poiseuille); tubes of equal length
+        between wide manifolds get equal shares.
+
+        Parameters
+        ----------
+        mesh : Mesh
+        lines : mapping of line name to inner diameter
+            [m].
+        inlet, outlet : int
+            Mesh nodes where the coolant enters and leaves.
+        name : str
+            Prefix for the fluid nodes.
+
+        Raises
+        ------
+        ModelError
+            If a diameter is not positive, or the inlet or outlet lies on none of the lines, or they do not connect.
+        """
+        ends, lengths, diameters = [], [], []
+        for line, diameter in lines.items():
+            if not diameter > 0.0:
+                raise ModelError(f"tube {line!r}: diameter {diameter} m; expected a positive number")
+            path = mesh.line(line)
+            ends.append(np.column_stack([path[:-1], path[1:]]))
+            lengths.append(mesh.line_lengths(line))
+            diameters.append(np.full(len(path) - 1, diameter))
+        nodes, flat = np.unique(np.concatenate(ends), return_inverse=True)
+        edges = flat.reshape(-1, 2)
+        length, bore = np.concatenate(lengths), np.concatenate(diameters)
+        place = {int(node): i for i, node in enumerate(nodes)}
+        for what, node in (("inlet", inlet), ("outlet", outlet)):
+            if node not in place:
+                raise ModelError(f"{what} node {node} of {name!r} lies on none of the lines {', '.join(lines)}")
+        share = _split(edges, bore**4 / length, place[inlet], place[outlet], len(nodes), name)
+        backwards = share < 0.0
+        edges[backwards] = edges[backwards][:, ::-1]
+        flows = np.abs(share) > 1e-12
+        return cls(
+            name, nodes, edges[flows], length[flows], bore[flows], np.abs(share[flows]), place[inlet], place[outlet]
+        )
+
+    def fluid_node(self, position: int) -> str:
+        """Name of a fluid node."""
+        return f"{self.name}.fluid.{position}"
+
+    def wall_node(self, position: int) -> str:
+        """Name of the port of a wall node."""
+        return f"{self.name}.wall.{position}"
+
+    @property
+    def inlet_name(self) -> str:
+        """Fluid node at the inlet."""
+        return self.fluid_node(self.inlet)
+
+    @property
+    def outlet_name(self) -> str:
+        """Fluid node at the outlet."""
+        return self.fluid_node(self.outlet)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Port names and their mesh nodes."""
+        return {self.wall_node(i): int(node) for i, node in enumerate(self.nodes)}
+
+    @property
+    def streams(self) -> list[Stream]:
+        """One stream per edge, exchanging with the mean of its two wall nodes."""
+        return [
+            Stream(
+                self.fluid_node(int(a)),
+                self.fluid_node(int(b)),
+                {self.wall_node(int(a)): 0.5, self.wall_node(int(b)): 0.5},
+            )
+            for a, b in self.edges
+        ]
+
+    def volume(self) -> Array:
+        """Fluid volume that belongs to each node [m³]: what is in the edge upstream of it."""
+        content = np.pi / 4.0 * self.diameter**2 * self.length
+        volume = np.zeros(len(self.nodes))
+        np.add.at(volume, self.edges[:, 1], content)
+        return volume
+
+    def conductance(self, liquid: Fluid, mass_flow: float, temperature: float) -> Array:
+        """Film conductance of each edge, h·π·D·L [W/K] for a circuit flow [kg/s] at a fluid temperature [K]."""
+        film = np.empty(len(self.share))
+        for bore in np.unique(self.diameter):
+            at = self.diameter == bore
+            film[at] = tube_film_coefficient(liquid, mass_flow * self.share[at], float(bore), temperature)
+        return film * np.pi * self.diameter * self.length
+
+
+def _split(edges: Integers, conductance: Array, inlet: int, outlet: int, count: int, name: str) -> Array:
+    """Share of a unit flow through every edge, positive along the edge (Kirchhoff with linear resistances)."""
+    a, b = edges.T
+    rows, cols = np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a])
+    values = np.concatenate([conductance, conductance, -conductance, -conductance])
+    laplacian = sparse.csr_array((values, (rows, cols)), shape=(count, count))
+    parts, label = sparse.csgraph.connected_components(laplacian, directed=False)
+    if parts > 1 and label[inlet] != label[outlet]:
+        raise ModelError(f"tubes of {name!r} do not connect their inlet with their outlet")
+    keep = np.flatnonzero((label == label[inlet]) & (np.arange(count) != outlet))
+    source = (keep == inlet).astype(float)
+    pressure = np.zeros(count)
+    pressure[keep] = spsolve(sparse.csc_matrix(laplacian[keep][:, keep]), source)
+    return conductance * (pressure[a] - pressure[b])
+
+
+def circuit_pressure_drop(circuit: TubeCircuit, liquid: Fluid, mass_flow: float, temperature: float) -> float:
+    """Return the friction pressure drop between inlet and outlet along the main flow path [Pa]."""
+    drop = np.empty(len(circuit.share))
+    for bore in np.unique(circuit.diameter):
+        at = circuit.diameter == bore
+        drop[at] = pressure_drop(liquid, mass_flow * circuit.share[at], float(bore), circuit.length[at], temperature)
+    # Every path has (nearly) the same drop; follow the largest share downstream.
+    downstream: dict[int, list[int]] = {}
+    for number, (a, _) in enumerate(circuit.edges):
+        downstream.setdefault(int(a), []).append(number)
+    total, at_node = 0.0, circuit.inlet
+    for _ in range(len(circuit.edges)):
+        if at_node == circuit.outlet:
+            break
+        number = max(downstream[at_node], key=lambda n: circuit.share[n])
+        total += float(drop[number])
+        at_node = int(circuit.edges[number, 1])
+    return total
+
+
+@dataclass(frozen=True)
+class Pump:
+    """A pump known at one operating point; the affinity laws hold elsewhere (Q ∝ n, Δp ∝ n², P ∝ n³).
+
+    Attributes
+    ----------
+    mass_flow : float
+        At the operating point [kg/s].
+    pressure_rise : float
+        [Pa].
+    efficiency : float
+        Hydraulic over electrical power.
+    """
+
+    mass_flow: float
+    pressure_rise: float
+    efficiency: float
+
+    def power(self, speed: float, density: float) -> float:
+        """Electrical power at a relative speed [W]; all of it ends as heat of the coolant in a closed loop."""
+        return speed**3 * self.mass_flow / density * self.pressure_rise / self.efficiency
+
+
+def bypass_share(supply_target: float, hot: float, cold: float, least: float = 0.0, most: float = 1.0) -> float:
+    """Return the share past the radiator that mixes hot and cold coolant to the target temperature.
+
+    Parameters
+    ----------
+    supply_target, hot, cold : float
+        Wanted mix, radiator inlet and radiator outlet temperature [K].
+    least, most : float
+        Limits of the valve.
+    """
+    if hot - cold <= 1e-9:
+        return most if hot < supply_target else least
+    return float(np.clip((supply_target - cold) / (hot - cold), least, most))
+
+
+def flow_per_stream(circuits: Sequence[TubeCircuit], capacity_rate: float) -> list[Array]:
+    """Return the capacity rate of every stream of parallel circuits that share a flow equally [W/K]."""
+    return [capacity_rate / len(circuits) * circuit.share for circuit in circuits]

@@ -1,0 +1,147 @@
+"""Coolants and convective heat transfer in tubes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import CoolProp.CoolProp as coolprop
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from solvers.errors import ModelError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fluid:
+    """A liquid at a fixed pressure, tabulated over temperature.
+
+    Attributes
+    ----------
+    name : str
+        As CoolProp knows it, e.g. ``"Ammonia"`` or ``"INCOMP::MPG[0.4]"`` (40 % propylene glycol in water).
+    pressure : float
+        [Pa].
+    temperature : (n,) array
+        Table points [K], within the liquid's range.
+    density, specific_heat, viscosity, conductivity : (n,) arrays
+        [kg/m³, J/kgK, Pa s, W/mK].
+    freezing_temperature, boiling_temperature : float
+        Where the liquid ends [K].
+    """
+
+    name: str
+    pressure: float
+    temperature: Array
+    density: Array
+    specific_heat: Array
+    viscosity: Array
+    conductivity: Array
+    freezing_temperature: float
+    boiling_temperature: float
+
+    def at(self, temperature: ArrayLike) -> tuple[Array, Array, Array, Array]:
+        """Return (density, specific heat, viscosity, conductivity) at temperatures, held at the table's ends."""
+        t = np.asarray(temperature, dtype=float)
+        tables = (self.density, self.specific_heat, self.viscosity, self.conductivity)
+        values = tuple(np.interp(t, self.temperature, table) for table in tables)
+        return values[0], values[1], values[2], values[3]
+
+
+@lru_cache(maxsize=32)
+def fluid(name: str, pressure: float, points: int = 400) -> Fluid:
+    """Tabulate a liquid from CoolProp (Bell et al. 2014, doi 10.1021/ie4033999).
+
+    Parameters
+    ----------
+    name : str
+    pressure : float
+        [Pa].
+    points : int
+        Table length; 400 keep the interpolation error of every property below 1e-5.
+
+    Raises
+    ------
+    ModelError
+        For a fluid that CoolProp does not know, or that is not liquid at this pressure.
+    """
+    try:
+        if name.startswith("INCOMP::"):
+            low = float(coolprop.PropsSI("Tmin", "T", 0, "P", 0, name))
+            high = float(coolprop.PropsSI("Tmax", "T", 0, "P", 0, name))
+            freezing = max(low, float(coolprop.PropsSI("T_FREEZE", "T", 300.0, "P", pressure, name)))
+            low = freezing
+        else:
+            freezing = float(coolprop.PropsSI("Ttriple", name))
+            low, high = freezing, float(coolprop.PropsSI("T", "P", pressure, "Q", 0, name))
+    except ValueError as error:
+        raise ModelError(f"coolant {name!r} at {pressure:g} Pa: {error}") from error
+    if not low < high:
+        raise ModelError(f"coolant {name!r} is not liquid at {pressure:g} Pa")
+    grid = np.linspace(low + 0.01, high - 0.01, points)
+    columns = [np.asarray(coolprop.PropsSI(key, "T", grid, "P", pressure, name)) for key in "DCVL"]
+    return Fluid(name, pressure, grid, *columns, freezing_temperature=freezing, boiling_temperature=high)
+
+
+def nusselt_number(reynolds: ArrayLike, prandtl: ArrayLike) -> Array:
+    """Return the Nusselt number of fully developed tube flow.
+
+    Laminar: 4.36 (uniform heat flux), Re < 2300; turbulent: Gnielinski with the Petukhov friction factor, Re > 4000;
+    between, linear in Re (Incropera, eqs. 8.53 and 8.62; Gnielinski 2013, doi 10.1016/j.ijheatmasstransfer.2013.04.015).
+
+    Parameters
+    ----------
+    reynolds, prandtl : array_like
+        Any broadcastable shapes.
+    """
+    re = np.asarray(reynolds, dtype=float)
+    pr = np.asarray(prandtl, dtype=float)
+    laminar = 4.36
+
+    def gnielinski(r: Array) -> Array:
+        f = (0.790 * np.log(r) - 1.64) ** -2
+        return np.asarray((f / 8) * (r - 1000) * pr / (1 + 12.7 * np.sqrt(f / 8) * (pr ** (2 / 3) - 1)))
+
+    share = np.clip((re - 2300.0) / 1700.0, 0.0, 1.0)
+    turbulent = gnielinski(np.maximum(re, 4000.0))
+    return np.asarray((1.0 - share) * laminar + share * turbulent)
+
+
+def friction_factor(reynolds: ArrayLike, relative_roughness: float = 0.0) -> Array:
+    """Return the Darcy friction factor for any Reynolds number (Churchill, Chem. Eng. 84 (1977) 91)."""
+    re = np.maximum(np.asarray(reynolds, dtype=float), 1e-6)
+    a = (-2.457 * np.log((7.0 / np.maximum(re, 1.0)) ** 0.9 + 0.27 * relative_roughness)) ** 16
+    b = (37530.0 / re) ** 16
+    return np.asarray(8.0 * ((8.0 / re) ** 12 + (a + b) ** -1.5) ** (1.0 / 12.0))
+
+
+def tube_film_coefficient(liquid: Fluid, mass_flow: ArrayLike, diameter: float, temperature: ArrayLike) -> Array:
+    """Return the film coefficient of tube flow [W/m²K].
+
+    Parameters
+    ----------
+    liquid : Fluid
+    mass_flow : array_like
+        In one tube [kg/s].
+    diameter : float
+        Inner [m].
+    temperature : array_like
+        Of the fluid [K].
+    """
+    _, heat, viscosity, conductivity = liquid.at(temperature)
+    reynolds = 4.0 * np.asarray(mass_flow, dtype=float) / (np.pi * diameter * viscosity)
+    return nusselt_number(reynolds, viscosity * heat / conductivity) * conductivity / diameter
+
+
+def pressure_drop(
+    liquid: Fluid, mass_flow: ArrayLike, diameter: float, length: ArrayLike, temperature: ArrayLike
+) -> Array:
+    """Return the friction pressure drop of a tube, f·(L/D)·ρv²/2 [Pa] (Darcy-Weisbach)."""
+    density, _, viscosity, _ = liquid.at(temperature)
+    flow = np.asarray(mass_flow, dtype=float)
+    area = np.pi * diameter**2 / 4.0
+    reynolds = np.abs(flow) * diameter / (area * viscosity)
+    velocity = flow / (density * area)
+    return friction_factor(reynolds) * np.asarray(length) / diameter * density * velocity * np.abs(velocity) / 2.0

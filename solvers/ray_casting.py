@@ -1,0 +1,426 @@
+"""Embree rays between surfaces: shares of what leaves a face, sight between pairs, light from far away.
+
+Sample points are Sobol sequences, shifted at random (Cranley and Patterson 1976) for each face and
+each replicate from a counter-based generator (Philox): the result depends on the seed alone, not on the
+number of threads or on the order of work. The spread between replicates gives the error of each factor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.stats import qmc
+
+from solvers.surfaces import Floats, Integers, SurfaceError, Surfaces
+
+Singles = NDArray[np.float32]
+
+#: rays start and end this share of the scene's size off the surfaces, because Embree works in single precision
+OFFSET = 2e-6
+
+
+@dataclass(frozen=True)
+class RaySettings:
+    """How rays are cast.
+
+    Parameters
+    ----------
+    rays : int
+        Rays per face, a multiple of ``replicates``; powers of two sample best.
+    replicates : int
+        Independent shifts of the sample, at least 2; their spread gives the error.
+    seed : int
+    batch : int
+        Rays that are held in memory at once (it does not change the result).
+
+    Raises
+    ------
+    ValueError
+        For numbers that make no sample.
+    """
+
+    rays: int = 8192
+    replicates: int = 8
+    seed: int = 0
+    batch: int = 2_000_000
+
+    def __post_init__(self) -> None:
+        if self.replicates < 2:
+            raise ValueError(f"replicates must be 2 or more to estimate an error, not {self.replicates}")
+        if self.rays < self.replicates or self.rays % self.replicates:
+            raise ValueError(f"rays must be a multiple of the {self.replicates} replicates, not {self.rays}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {self.seed}")
+        if self.batch < 1:
+            raise ValueError(f"batch must be positive, not {self.batch}")
+
+
+@dataclass(frozen=True, eq=False)
+class RayFactors:
+    """Raw shares found by rays, before reciprocity.
+
+    Attributes
+    ----------
+    factors : (f, f) csr
+        F_ij, share of rays of face i that land on face j.
+    errors : (f, f) csr
+        Standard error of each, same pattern; never below one ray.
+    space, space_errors : (f,) float
+        Share that leaves, and its standard error.
+    """
+
+    factors: csr_array
+    errors: csr_array
+    space: Floats
+    space_errors: Floats
+
+
+class RayScene:
+    """Surfaces in an Embree scene.
+
+    Parameters
+    ----------
+    surfaces : Surfaces
+    """
+
+    def __init__(self, surfaces: Surfaces):
+        from embreex.mesh_construction import TriangleMesh
+        from embreex.rtcore_scene import EmbreeScene
+
+        self.surfaces = surfaces
+        numbers = surfaces.polygons
+        quadrilaterals = np.flatnonzero(numbers[:, 3] >= 0)
+        self.triangles = np.concatenate([numbers[:, :3], numbers[quadrilaterals][:, [0, 2, 3]]])
+        self.polygon = np.concatenate([np.arange(len(numbers)), quadrilaterals])
+        corner = surfaces.points[self.triangles]
+        cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+        self.areas = 0.5 * np.linalg.norm(cross, axis=1)
+        # the polygon's normal: a triangle of a quadrilateral with three corners on a line has none of its own
+        self.normals = (surfaces.area_vectors / surfaces.polygon_areas[:, None])[self.polygon]
+        self.patch = surfaces.patch[self.polygon]
+        # about the middle of the scene single precision is at its best
+        used = surfaces.points[numbers[numbers >= 0]]
+        self.middle = 0.5 * (used.min(axis=0) + used.max(axis=0))
+        self.offset = OFFSET * surfaces.size
+        # points that no polygon uses may be anywhere; they are pulled in so as not to upset the scene
+        points = np.clip(surfaces.points, used.min(axis=0), used.max(axis=0))
+        self._scene: Any = EmbreeScene()
+        TriangleMesh(
+            self._scene, (points - self.middle).astype(np.float32), self.triangles.astype(np.int32)
+        )
+        order = np.argsort(self.patch, kind="stable")
+        self._order = order
+        self._start = np.searchsorted(self.patch[order], np.arange(surfaces.patch_count + 1))
+        share = np.concatenate([[0.0], np.cumsum(self.areas[order])])
+        self._filled = share
+
+    def first_hit(self, origins: Singles, directions: Singles) -> NDArray[np.int32]:
+        """Triangle that each ray meets first, -1 for none; origins about the middle of the scene."""
+        return np.asarray(self._scene.run(origins, directions), dtype=np.int32)
+
+    def rays_from(self, faces: Integers, sample: Floats, shifts: Floats) -> tuple[Singles, Singles]:
+        """Cosine-distributed rays of some faces.
+
+        Parameters
+        ----------
+        faces : (b,) int
+        sample : (s, 4) float
+            Points of the unit cube: two for the place, two for the direction.
+        shifts : (b, r, 4) float
+            Shift of each face and replicate.
+
+        Returns
+        -------
+        origins, directions : (b r s, 3) float32
+        """
+        surfaces = self.surfaces
+        rays = len(faces) * shifts.shape[1] * len(sample)
+        origins, directions = np.empty((rays, 3), dtype=np.float32), np.empty((rays, 3), dtype=np.float32)
+        _cosine_rays(
+            origins, directions, sample, shifts, surfaces.face_patch[faces], surfaces.face_sign[faces],
+            self._start, self._order, self._filled, surfaces.points - self.middle, self.triangles, self.normals, self.offset,
+        )  # fmt: skip
+        return origins, directions
+
+    def points_on(self, faces: Integers, sample: Floats, shifts: Floats) -> tuple[Floats, Floats]:
+        """Evenly distributed points just above some faces, and the normals there, both (b r s, 3)."""
+        surfaces = self.surfaces
+        count = len(faces) * shifts.shape[1] * len(sample)
+        points, normals = np.empty((count, 3)), np.empty((count, 3))
+        _face_points(
+            points, normals, sample, shifts, surfaces.face_patch[faces], surfaces.face_sign[faces],
+            self._start, self._order, self._filled, surfaces.points - self.middle, self.triangles, self.normals, self.offset,
+        )  # fmt: skip
+        return points, normals
+
+    def face_hit(self, triangles: NDArray[np.int32], directions: Singles) -> NDArray[np.int32]:
+        """Face on which each ray lands: -1 for space, -2 for a side that takes no part."""
+        hit = np.empty(len(triangles), dtype=np.int32)
+        _faces_hit(hit, triangles, directions, self.normals, self.patch, self.surfaces.face_of_side)
+        return hit
+
+
+def sobol_sample(points: int, dimensions: int) -> Floats:
+    """First points of the unscrambled Sobol sequence, shape (points, dimensions)."""
+    exponent = max(0, math.ceil(math.log2(points)))
+    return np.asarray(qmc.Sobol(dimensions, scramble=False).random_base2(exponent)[:points], dtype=np.float64)
+
+
+def random_shifts(settings: RaySettings, items: int, dimensions: int, stream: int) -> Floats:
+    """Shifts of the sample for each item and replicate, shape (items, replicates, dimensions)."""
+    generator = np.random.Generator(np.random.Philox(key=[settings.seed, stream]))
+    return generator.random((items, settings.replicates, dimensions))
+
+
+def batches(items: int, rays_per_item: int, batch: int) -> Iterator[slice]:
+    """Cut items into slices of about ``batch`` rays."""
+    step = max(1, batch // rays_per_item)
+    for start in range(0, items, step):
+        yield slice(start, min(items, start + step))
+
+
+def cast_factors(surfaces: Surfaces, settings: RaySettings | None = None) -> RayFactors:
+    """View factors by counting where rays land; whatever is in the way obstructs.
+
+    Parameters
+    ----------
+    surfaces : Surfaces
+    settings : RaySettings, optional
+
+    Returns
+    -------
+    RayFactors
+
+    Raises
+    ------
+    SurfaceError
+        If rays reach a side that takes no part: what it sends back would be unknown.
+    """
+    settings = settings or RaySettings()
+    scene = RayScene(surfaces)
+    count = surfaces.face_count
+    per_replicate = settings.rays // settings.replicates
+    sample = sobol_sample(per_replicate, 4)
+    shifts = random_shifts(settings, count, 4, stream=0)
+    columns, values, errors, lengths = [], [], [], []
+    space, space_errors = np.empty(count), np.empty(count)
+    for part in batches(count, settings.rays, settings.batch):
+        faces = np.arange(part.start, part.stop)
+        origins, directions = scene.rays_from(faces, sample, shifts[part])
+        hit = scene.face_hit(scene.first_hit(origins, directions), directions)
+        blind = np.flatnonzero(hit == -2)
+        if len(blind):
+            _refuse_blind(scene, faces[blind[0] // settings.rays], origins[blind[:1]], directions[blind[:1]], len(blind))
+        found, number, mean, error = _tally(hit, len(faces), settings.replicates, per_replicate, count)
+        space[part], space_errors[part] = mean[:, 0], error[:, 0]
+        keep = np.arange(1, found.shape[1])[None] < number[:, None]
+        columns.append(found[:, 1:][keep])
+        values.append(mean[:, 1:][keep])
+        errors.append(error[:, 1:][keep])
+        lengths.append(number - 1)
+    pointer = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    column = np.concatenate(columns)
+    return RayFactors(
+        factors=csr_array((np.concatenate(values), column, pointer), shape=(count, count)),
+        errors=csr_array((np.concatenate(errors), column, pointer), shape=(count, count)),
+        space=space,
+        space_errors=space_errors,
+    )
+
+
+def _refuse_blind(scene: RayScene, face: int, origin: Singles, direction: Singles, count: int) -> None:
+    surfaces = scene.surfaces
+    patch = scene.patch[scene.first_hit(origin, direction)[0]]
+    missing = "back" if surfaces.face_of_side[patch, 1] < 0 else "front"
+    raise SurfaceError(
+        f"{count} rays, the first from patch {surfaces.face_patch[face]}, reach the {missing} of patch {patch}, "
+        f"which takes no part; set sides of patch {patch} to 'both', or reverse its corners"
+    )
+
+
+def visible_shares(
+    surfaces: Surfaces, first: Integers, second: Integers, rays: int, settings: RaySettings
+) -> tuple[Floats, Floats]:
+    """Share of the exchange between pairs of faces that nothing obstructs, and its standard error.
+
+    Points on the two faces are joined by rays, weighted with cosθ₁ cosθ₂ / r².
+
+    Parameters
+    ----------
+    surfaces : Surfaces
+    first, second : (k,) int
+        Faces of each pair.
+    rays : int
+        Rays per pair.
+    settings : RaySettings
+        Its seed and batch are used.
+
+    Returns
+    -------
+    shares, errors : (k,) float
+    """
+    scene = RayScene(surfaces)
+    sample = sobol_sample(rays, 4)
+    shares, errors = np.ones(len(first)), np.zeros(len(first))
+    generator = np.random.Generator(np.random.Philox(key=[settings.seed, 1]))
+    shifts = generator.random((surfaces.face_count, 2, 1, 2))
+    for part in batches(len(first), rays, settings.batch):
+        one, other = first[part], second[part]
+        start, normal = scene.points_on(one, sample[:, :2], shifts[one, 0])
+        stop, other_normal = scene.points_on(other, sample[:, 2:], shifts[other, 1])
+        ray = stop - start
+        square = np.einsum("ij,ij->i", ray, ray)
+        weight = np.maximum(np.einsum("ij,ij->i", ray, normal), 0.0)
+        weight *= np.maximum(-np.einsum("ij,ij->i", ray, other_normal), 0.0) / np.maximum(square, 1e-300) ** 2
+        triangle = scene.first_hit(start.astype(np.float32), ray.astype(np.float32))
+        target = surfaces.face_patch[np.repeat(other, rays)]
+        clear = (triangle < 0) | (scene.patch[triangle] == target)
+        weight, clear = weight.reshape(-1, rays), clear.reshape(-1, rays)
+        total = weight.sum(axis=1)
+        seen = np.where(total > 0.0, (weight * clear).sum(axis=1) / np.maximum(total, 1e-300), clear.mean(axis=1))
+        shares[part] = seen
+        effective = np.maximum(total**2 / np.maximum((weight**2).sum(axis=1), 1e-300), 1.0)
+        errors[part] = np.sqrt(seen * (1.0 - seen) / effective)
+    return shares, errors
+
+
+@njit(cache=True)
+def _place(u, v, patch, start, order, filled, points, triangles):  # type: ignore[no-untyped-def]
+    """Triangle of a patch by area, and an even point in it; ``u`` is used twice without losing its evenness."""
+    low, high = start[patch], start[patch + 1]
+    wanted = filled[low] + u * (filled[high] - filled[low])
+    at = min(max(np.searchsorted(filled, wanted, side="right") - 1, low), high - 1)
+    width = filled[at + 1] - filled[at]
+    u = min(max((wanted - filled[at]) / width, 0.0), 1.0) if width > 0.0 else 0.5
+    triangle = order[at]
+    root = math.sqrt(u)
+    a, b, c = 1.0 - root, root * (1.0 - v), root * v
+    one, two, three = triangles[triangle]
+    return triangle, (
+        a * points[one, 0] + b * points[two, 0] + c * points[three, 0],
+        a * points[one, 1] + b * points[two, 1] + c * points[three, 1],
+        a * points[one, 2] + b * points[two, 2] + c * points[three, 2],
+    )
+
+
+@njit(cache=True, parallel=True)
+def _cosine_rays(  # type: ignore[no-untyped-def]
+    origins, directions, sample, shifts, patches, signs, start, order, filled, points, triangles, normals, offset
+):
+    count, replicates = sample.shape[0], shifts.shape[1]
+    for face in prange(shifts.shape[0]):
+        for replicate in range(replicates):
+            shift = shifts[face, replicate]
+            for k in range(count):
+                ray = (face * replicates + replicate) * count + k
+                triangle, place = _place(
+                    (sample[k, 0] + shift[0]) % 1.0, (sample[k, 1] + shift[1]) % 1.0,
+                    patches[face], start, order, filled, points, triangles,
+                )  # fmt: skip
+                # cosine law (Malley): even points of a disk, lifted to the half sphere
+                square = (sample[k, 2] + shift[2]) % 1.0
+                angle = 2.0 * math.pi * ((sample[k, 3] + shift[3]) % 1.0)
+                radius, up = math.sqrt(square), math.sqrt(1.0 - square)
+                x, y = radius * math.cos(angle), radius * math.sin(angle)
+                sign = signs[face]
+                n0, n1, n2 = sign * normals[triangle, 0], sign * normals[triangle, 1], sign * normals[triangle, 2]
+                # two directions in the plane without a branch at the pole (Duff et al. 2017)
+                turn = math.copysign(1.0, n2)
+                a = -1.0 / (turn + n2)
+                b = n0 * n1 * a
+                directions[ray, 0] = x * (1.0 + turn * n0 * n0 * a) + y * b + up * n0
+                directions[ray, 1] = x * turn * b + y * (turn + n1 * n1 * a) + up * n1
+                directions[ray, 2] = -x * turn * n0 - y * n1 + up * n2
+                origins[ray, 0] = place[0] + offset * n0
+                origins[ray, 1] = place[1] + offset * n1
+                origins[ray, 2] = place[2] + offset * n2
+
+
+@njit(cache=True, parallel=True)
+def _face_points(  # type: ignore[no-untyped-def]
+    result, facing, sample, shifts, patches, signs, start, order, filled, points, triangles, normals, offset
+):
+    count, replicates = sample.shape[0], shifts.shape[1]
+    for face in prange(shifts.shape[0]):
+        for replicate in range(replicates):
+            shift = shifts[face, replicate]
+            for k in range(count):
+                at = (face * replicates + replicate) * count + k
+                triangle, place = _place(
+                    (sample[k, 0] + shift[0]) % 1.0, (sample[k, 1] + shift[1]) % 1.0,
+                    patches[face], start, order, filled, points, triangles,
+                )  # fmt: skip
+                for i in range(3):
+                    facing[at, i] = signs[face] * normals[triangle, i]
+                    result[at, i] = place[i] + offset * facing[at, i]
+
+
+@njit(cache=True, parallel=True)
+def _faces_hit(hit, triangles, directions, normals, patch, face_of_side):  # type: ignore[no-untyped-def]
+    for ray in prange(len(triangles)):
+        triangle = triangles[ray]
+        if triangle < 0:
+            hit[ray] = -1
+            continue
+        along = 0.0
+        for i in range(3):
+            along += directions[ray, i] * normals[triangle, i]
+        face = face_of_side[patch[triangle], 0 if along < 0.0 else 1]
+        hit[ray] = face if face >= 0 else -2
+
+
+@njit(cache=True)
+def _tally_face(hit, replicates, per_replicate, count, found, mean, error):  # type: ignore[no-untyped-def]
+    """Targets of one face (column 0 is space), their shares and standard errors; returns their number."""
+    total = np.zeros(count + 1)
+    squares = np.zeros(count + 1)
+    inside = np.zeros(count + 1)
+    for replicate in range(replicates):
+        begin = replicate * per_replicate
+        for k in range(begin, begin + per_replicate):
+            inside[hit[k] + 1] += 1.0
+        for k in range(begin, begin + per_replicate):
+            target = hit[k] + 1
+            total[target] += inside[target]
+            squares[target] += inside[target] * inside[target]
+            inside[target] = 0.0
+    rays = replicates * per_replicate
+    number = 0
+    for target in range(count + 1):
+        if target > 0 and total[target] == 0.0:
+            continue
+        share = total[target] / rays
+        spread = squares[target] / replicates - (total[target] / replicates) ** 2
+        variance = max(0.0, spread) / (per_replicate * per_replicate * (replicates - 1))
+        found[number] = target - 1
+        mean[number] = share
+        error[number] = max(math.sqrt(variance), 1.0 / rays)
+        number += 1
+    return number
+
+
+@njit(cache=True, parallel=True)
+def _tally_all(hit, faces, replicates, per_replicate, count, found, mean, error, number):  # type: ignore[no-untyped-def]
+    rays = replicates * per_replicate
+    for face in prange(faces):
+        number[face] = _tally_face(
+            hit[face * rays : (face + 1) * rays], replicates, per_replicate, count, found[face], mean[face], error[face]
+        )
+
+
+def _tally(
+    hit: NDArray[np.int32], faces: int, replicates: int, per_replicate: int, count: int
+) -> tuple[NDArray[np.int32], Integers, Floats, Floats]:
+    width = min(count, replicates * per_replicate) + 1
+    found = np.empty((faces, width), dtype=np.int32)
+    mean, error = np.empty((faces, width)), np.empty((faces, width))
+    number = np.empty(faces, dtype=np.int64)
+    _tally_all(hit, faces, replicates, per_replicate, count, found, mean, error, number)
+    return found, number, mean, error

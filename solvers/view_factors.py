@@ -1,0 +1,433 @@
+"""View factors of a set of surfaces: by rays or by exact formula, made reciprocal and closed, cached.
+
+The exchange areas S_ij = A_i F_ij are kept (symmetric by reciprocity) together with what goes to
+space, s_i = A_i F_i,space, so that Σ_j S_ij + s_i = A_i (closure).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array, diags_array, triu
+from scipy.sparse.linalg import LinearOperator, cg
+
+from solvers.polygon_factors import polygon_exchange
+from solvers.ray_casting import RaySettings, cast_factors, visible_shares
+from solvers.surfaces import Floats, Integers, SurfaceError, Surfaces
+
+#: changes when the numbers that a cached file would hold change
+CACHE_VERSION = 1
+
+#: relative error put on exact factors, so that closure is reached by moving the estimated ones
+EXACT_ERROR = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class ViewFactors:
+    """Exchange areas between faces and with space.
+
+    Parameters
+    ----------
+    areas : (f,) float
+        Face areas [m²].
+    exchange : (f, f) csr
+        S_ij = A_i F_ij, symmetric [m²].
+    space : (f,) float
+        s_i = A_i F_i,space [m²].
+    exchange_errors : (f, f) csr
+        Standard error of S_ij, same pattern [m²].
+    space_errors : (f,) float
+        Standard error of s_i [m²].
+    """
+
+    areas: Floats
+    exchange: csr_array
+    space: Floats
+    exchange_errors: csr_array
+    space_errors: Floats
+
+    @classmethod
+    def from_factors(cls, areas: Floats, factors: Floats) -> ViewFactors:
+        """Known view factors, for example from a handbook.
+
+        Parameters
+        ----------
+        areas : (f,) float
+            [m²], or [m] per metre of depth in two dimensions.
+        factors : (f, f) float
+            F_ij; what is missing to one in a row goes to space.
+
+        Raises
+        ------
+        SurfaceError
+            If a factor is negative, a row sums to more than one, or A_i F_ij ≠ A_j F_ji.
+        """
+        area = np.asarray(areas, dtype=float)
+        factor = np.asarray(factors, dtype=float)
+        if area.ndim != 1 or factor.shape != (len(area), len(area)):
+            raise SurfaceError(f"{area.shape} areas need ({len(area)}, {len(area)}) factors, not {factor.shape}")
+        if not (area > 0.0).all():
+            raise SurfaceError(f"area of face {int(np.argmin(area))} must be positive, not {area.min()} m²")
+        if (factor < 0.0).any() or (factor.sum(axis=1) > 1.0 + 1e-9).any():
+            row = int(np.argmax(np.where((factor < 0.0).any(axis=1), np.inf, factor.sum(axis=1))))
+            raise SurfaceError(f"view factors of face {row} must not be negative nor sum to more than 1")
+        exchange = area[:, None] * factor
+        gap = np.abs(exchange - exchange.T)
+        if (gap > 1e-6 * np.minimum(area[:, None], area)).any():
+            i, j = np.unravel_index(int(np.argmax(gap)), gap.shape)
+            raise SurfaceError(
+                f"view factors of faces {i} and {j} are not reciprocal: A F is {exchange[i, j]:.6g} one way and "
+                f"{exchange[j, i]:.6g} m² the other"
+            )
+        symmetric = csr_array(0.5 * (exchange + exchange.T))
+        space = np.maximum(area - symmetric.sum(axis=1), 0.0)
+        space[space < 1e-12 * area] = 0.0
+        return cls(area, symmetric, space, symmetric * EXACT_ERROR, np.zeros_like(area))
+
+    @property
+    def factors(self) -> csr_array:
+        """F_ij."""
+        return csr_array(diags_array(1.0 / self.areas) @ self.exchange)
+
+    @property
+    def factor_errors(self) -> csr_array:
+        """Standard error of F_ij."""
+        return csr_array(diags_array(1.0 / self.areas) @ self.exchange_errors)
+
+    @property
+    def row_sums(self) -> Floats:
+        """Σ_j F_ij + F_i,space, shape (f,): one for each face when closed."""
+        return (self.exchange.sum(axis=1) + self.space) / self.areas
+
+
+def ray_view_factors(surfaces: Surfaces, settings: RaySettings | None = None) -> ViewFactors:
+    """View factors by ray casting, with obstruction; reciprocal and closed.
+
+    Both faces of a pair estimate S_ij. They are joined with weights 1/A_i, the inverse of their
+    variances for equal numbers of rays, that is S_ij = (F_ij + F_ji) A_i A_j / (A_i + A_j).
+
+    Parameters
+    ----------
+    surfaces : Surfaces
+    settings : RaySettings, optional
+
+    Returns
+    -------
+    ViewFactors
+    """
+    raw = cast_factors(surfaces, settings)
+    area = surfaces.face_areas
+    pattern = abs(raw.factors) + abs(raw.factors.T)
+    upper = coo_array(triu(pattern, format="coo"))
+    harmonic = area[upper.row] * area[upper.col] / (area[upper.row] + area[upper.col])
+    mutual = csr_array(raw.factors + raw.factors.T)
+    exchange = _both_halves(upper, harmonic * _entries(mutual, upper))
+    # a pair that one side never hit still has the uncertainty of about one ray there
+    floor = 1.0 / (settings or RaySettings()).rays
+    variance = raw.errors.power(2)
+    squares = _entries(csr_array(variance), upper) + _entries(csr_array(variance.T), upper)
+    errors = _both_halves(upper, harmonic * np.sqrt(np.maximum(squares, 2.0 * floor**2)))
+    return enforce_closure(ViewFactors(area, exchange, area * raw.space, errors, area * raw.space_errors))
+
+
+def exact_view_factors(
+    surfaces: Surfaces, visibility_rays: int = 0, settings: RaySettings | None = None, block: int = 4_000_000
+) -> ViewFactors:
+    """View factors by the contour integral; space takes the rest.
+
+    Parameters
+    ----------
+    surfaces : Surfaces
+    visibility_rays : int
+        Rays per pair that measure which share of it is unobstructed; 0 where nothing stands between
+        any two faces, such as inside a convex body.
+    settings : RaySettings, optional
+        Seed and batch of these rays.
+    block : int
+        Pairs of polygons that are held in memory at once.
+
+    Returns
+    -------
+    ViewFactors
+        Not forced to close: where the surfaces form a closed body, what `space` holds is the error.
+
+    Raises
+    ------
+    SurfaceError
+        If a face sends more than everything (surfaces that cut each other, or obstruction left out).
+    """
+    area = surfaces.face_areas
+    count = surfaces.face_count
+    order, start = _polygons_of_patches(surfaces)
+    rows, columns, values = [], [], []
+    for one, other in _face_pairs(surfaces, block):
+        exchange = _exchange_of_faces(surfaces, order, start, one, other)
+        found = exchange > 0.0
+        rows.append(one[found])
+        columns.append(other[found])
+        values.append(exchange[found])
+    row, column, value = np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
+    error = EXACT_ERROR * value
+    if visibility_rays:
+        shares, spread = visible_shares(surfaces, row, column, visibility_rays, settings or RaySettings())
+        error = np.hypot(error, value * spread)
+        value = value * shares
+        seen = value > 0.0
+        row, column, value, error = row[seen], column[seen], value[seen], error[seen]
+    upper = coo_array((value, (row, column)), shape=(count, count))
+    matrix = _both_halves(upper, value)
+    errors = _both_halves(upper, error)
+    total = matrix.sum(axis=1)
+    spread = np.sqrt(np.asarray(errors.power(2).sum(axis=1)))
+    crowded = np.flatnonzero(total > area * (1.0 + 1e-4) + 6.0 * spread)
+    if len(crowded):
+        worst = int(crowded[np.argmax((total / area)[crowded])])
+        raise SurfaceError(
+            f"face {worst} (patch {surfaces.face_patch[worst]}) would send {total[worst] / area[worst]:.4f} of what "
+            "leaves it: surfaces cut each other, or something stands between them (set visibility_rays)"
+        )
+    factors = ViewFactors(area, matrix, np.maximum(area - total, 0.0), errors, spread)
+    return enforce_closure(factors) if (total > area).any() else factors
+
+
+def enforce_closure(factors: ViewFactors, closed: bool | None = None, tolerance: float = 1e-12) -> ViewFactors:
+    """Close every row with the smallest change that the errors allow.
+
+    Least squares: minimise Σ_{i≤j} (ΔS_ij / error_ij)² + Σ_i (Δs_i / error_i)² subject to the row sums, which
+    gives ΔS_ij = error_ij² (λ_i + λ_j) with one symmetric system for λ (van Leersum, Int. J. Heat Fluid Flow 10
+    (1989) 82; Taylor, Luck, Hodge and Steele, J. Thermophys. Heat Transfer 9 (1995) 660). Zeros stay
+    zero, symmetry stays exact and no entry turns negative.
+
+    Parameters
+    ----------
+    factors : ViewFactors
+    closed : bool, optional
+        True when the faces form a closed body: what goes to space is then dropped before.
+    tolerance : float
+        Largest defect of a row, as a share of its area.
+
+    Returns
+    -------
+    ViewFactors
+
+    Raises
+    ------
+    SurfaceError
+        If no such change closes the rows.
+    """
+    area = factors.areas
+    space, space_variance = factors.space.copy(), factors.space_errors**2
+    if closed:
+        space[:], space_variance[:] = 0.0, 0.0
+    exchange, errors = csr_array(factors.exchange, copy=True), csr_array(factors.exchange_errors)
+    upper = coo_array(triu(exchange, format="coo"))
+    value, variance = upper.data.copy(), _entries(errors, upper) ** 2
+    row, column = upper.row, upper.col
+    diagonal = row == column
+    for _ in range(60):
+        sums = _half_row_sums(row, column, value, diagonal, len(area)) + space
+        defect = area - sums
+        if np.abs(defect / area).max() <= tolerance:
+            break
+        multiplier = _multipliers(row, column, variance, diagonal, space_variance, defect, area)
+        # each entry may at most lose most of itself in one pass; what is then missing is shared out again
+        change = variance * (multiplier[row] + multiplier[column])
+        value = np.maximum(value + change, 0.1 * value)
+        space = np.maximum(space + space_variance * multiplier, 0.1 * space)
+    else:
+        worst = int(np.argmax(np.abs(defect / area)))
+        raise SurfaceError(
+            f"the view factors cannot be closed: those of face {worst} sum to {sums[worst] / area[worst]:.6f}; "
+            "is the enclosure closed, and are there enough rays?"
+        )
+    return replace(factors, exchange=_both_halves(upper, value), space=space, space_errors=np.sqrt(space_variance))
+
+
+def require_closed(factors: ViewFactors, tolerance: float = 1e-3) -> ViewFactors:
+    """Refuse an enclosure that leaks, and close one that leaks by no more than its errors.
+
+    Parameters
+    ----------
+    factors : ViewFactors
+    tolerance : float
+        Largest share of a face that may go to space.
+
+    Raises
+    ------
+    SurfaceError
+        Naming the leaking faces.
+    """
+    leak = np.abs(1.0 - factors.exchange.sum(axis=1) / factors.areas)
+    open_faces = np.flatnonzero(leak > tolerance)
+    if len(open_faces):
+        named = ", ".join(f"{face} ({leak[face]:.4f})" for face in open_faces[np.argsort(-leak[open_faces])][:5])
+        raise SurfaceError(
+            f"a closed enclosure is required, but {len(open_faces)} of {len(leak)} faces see outside, by more than "
+            f"{tolerance:g} of what leaves them: face {named}; close the gap or give them a far surface"
+        )
+    return enforce_closure(factors, closed=True, tolerance=1e-10)
+
+
+def cached_view_factors(
+    directory: Path | str, surfaces: Surfaces, method: Callable[[Surfaces], ViewFactors], key: str
+) -> ViewFactors:
+    """View factors from a cache by content, computed and stored when they are not there.
+
+    Parameters
+    ----------
+    directory : path
+        Made when missing. Files are written aside and renamed, so that a reader never sees half a file.
+    surfaces : Surfaces
+    method : callable
+        Computes them, for example ``partial(ray_view_factors, settings=settings)``.
+    key : str
+        Names the method and all of its settings, for example ``f"rays {settings}"``.
+    """
+    folder = Path(directory)
+    path = folder / f"view-factors-{content_hash(surfaces, key)}.npz"
+    if path.exists():
+        try:
+            return _load(path)
+        except (OSError, ValueError, KeyError, EOFError):
+            path.unlink(missing_ok=True)  # cut off by a full disk, for example: computed anew
+    factors = method(surfaces)
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=folder, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _save(file, factors)
+        Path(aside).replace(path)
+    finally:
+        Path(aside).unlink(missing_ok=True)
+    return factors
+
+
+def content_hash(surfaces: Surfaces, key: str) -> str:
+    """Fingerprint of geometry, sides and settings."""
+    digest = hashlib.sha256(f"{CACHE_VERSION} {key} {' '.join(surfaces.sides)}".encode())
+    for array in (surfaces.points, surfaces.polygons, surfaces.patch):
+        digest.update(str(array.shape).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def cached_ray_view_factors(directory: Path | str, surfaces: Surfaces, settings: RaySettings) -> ViewFactors:
+    """Ray-cast view factors from the cache, keyed by what changes them (the batch size does not)."""
+    key = f"rays {settings.rays} {settings.replicates} {settings.seed}"
+    return cached_view_factors(directory, surfaces, partial(ray_view_factors, settings=settings), key)
+
+
+def _save(file: object, factors: ViewFactors) -> None:
+    exchange, errors = factors.exchange, factors.exchange_errors
+    np.savez(
+        file,  # type: ignore[arg-type]
+        areas=factors.areas, space=factors.space, space_errors=factors.space_errors,
+        value=exchange.data, column=exchange.indices, pointer=exchange.indptr,
+        error_value=errors.data, error_column=errors.indices, error_pointer=errors.indptr,
+    )  # fmt: skip
+
+
+def _load(path: Path) -> ViewFactors:
+    with np.load(path) as stored:
+        shape = (len(stored["areas"]),) * 2
+        return ViewFactors(
+            areas=stored["areas"],
+            exchange=csr_array((stored["value"], stored["column"], stored["pointer"]), shape=shape),
+            space=stored["space"],
+            exchange_errors=csr_array(
+                (stored["error_value"], stored["error_column"], stored["error_pointer"]), shape=shape
+            ),
+            space_errors=stored["space_errors"],
+        )
+
+
+def _entries(matrix: csr_array, pattern: coo_array) -> Floats:
+    """Values of a sparse matrix at the places of a pattern."""
+    return np.asarray(matrix[pattern.row, pattern.col]).ravel()
+
+
+def _both_halves(upper: coo_array, value: Floats) -> csr_array:
+    """Symmetric matrix from its upper triangle."""
+    off = upper.row != upper.col
+    row = np.concatenate([upper.row, upper.col[off]])
+    column = np.concatenate([upper.col, upper.row[off]])
+    return csr_array(coo_array((np.concatenate([value, value[off]]), (row, column)), shape=upper.shape))
+
+
+def _half_row_sums(row: Integers, column: Integers, value: Floats, diagonal: Floats, count: int) -> Floats:
+    total = np.bincount(row, weights=value, minlength=count)
+    return total + np.bincount(column[~diagonal], weights=value[~diagonal], minlength=count)
+
+
+def _multipliers(
+    row: Integers, column: Integers, variance: Floats, diagonal: Floats, space: Floats, defect: Floats, area: Floats
+) -> Floats:
+    """Lagrange multipliers of the row sums, by conjugate gradients (the matrix is positive semidefinite)."""
+    count = len(area)
+    half = csr_array((variance * np.where(diagonal, 0.5, 1.0), (row, column)), shape=(count, count))
+    weight = _half_row_sums(row, column, variance, diagonal, count) + space
+    # a face that sees nothing at all has nothing that could change
+    weight = np.maximum(weight, 1e-30 * area**2)
+    transposed = csr_array(half.T)
+    # the row with λ_i + λ_i on the diagonal: variance_ii counts twice, once in weight and once here
+    operator = LinearOperator((count, count), matvec=lambda x: weight * x + half @ x + transposed @ x, dtype=float)
+    scale = LinearOperator((count, count), matvec=lambda x: x / weight, dtype=float)
+    solution, _ = cg(operator, defect, rtol=1e-13, atol=0.0, maxiter=20 * count + 200, M=scale)
+    return np.asarray(solution)
+
+
+def _polygons_of_patches(surfaces: Surfaces) -> tuple[Integers, Integers]:
+    order = np.argsort(surfaces.patch, kind="stable")
+    return order, np.searchsorted(surfaces.patch[order], np.arange(surfaces.patch_count + 1))
+
+
+def _face_pairs(surfaces: Surfaces, block: int):  # type: ignore[no-untyped-def]
+    """Pairs i ≤ j of faces that may see each other, in blocks, by the planes of spheres around their polygons."""
+    count = surfaces.face_count
+    several = np.bincount(surfaces.patch) > 1
+    rows = max(1, block // count)
+    for start in range(0, count, rows):
+        one, other = np.meshgrid(np.arange(start, min(count, start + rows)), np.arange(count), indexing="ij")
+        keep = (other > one) | ((other == one) & several[surfaces.face_patch[one]])
+        one, other = one[keep], other[keep]
+        seen = _may_see(surfaces, one, other) & _may_see(surfaces, other, one)
+        yield one[seen], other[seen]
+
+
+def _may_see(surfaces: Surfaces, one: Integers, other: Integers) -> Floats:
+    """False where the other face lies wholly behind the first one; only single-polygon faces are judged."""
+    patch = surfaces.face_patch
+    single = np.bincount(surfaces.patch) == 1
+    polygon = np.empty(surfaces.patch_count, dtype=np.int64)
+    polygon[surfaces.patch] = np.arange(len(surfaces.patch))
+    corner = surfaces.corners[polygon[patch]]
+    centre = corner.mean(axis=1)
+    radius = np.linalg.norm(corner - centre[:, None], axis=2).max(axis=1)
+    area = surfaces.polygon_areas[polygon[patch]]
+    normal = surfaces.face_sign[:, None] * surfaces.area_vectors[polygon[patch]] / area[:, None]
+    height = np.einsum("ix,ix->i", normal[one], centre[other] - centre[one])
+    return (height > -radius[other]) | ~single[patch[one]] | ~single[patch[other]]
+
+
+def _exchange_of_faces(
+    surfaces: Surfaces, order: Integers, start: Integers, one: Integers, other: Integers
+) -> Floats:
+    """Sum over the polygons of each pair of faces."""
+    patch_one, patch_other = surfaces.face_patch[one], surfaces.face_patch[other]
+    first_count = start[patch_one + 1] - start[patch_one]
+    second_count = start[patch_other + 1] - start[patch_other]
+    pairs = first_count * second_count
+    pair = np.repeat(np.arange(len(one)), pairs)
+    within = np.arange(pairs.sum()) - np.repeat(np.cumsum(pairs) - pairs, pairs)
+    first = order[start[patch_one][pair] + within // second_count[pair]]
+    second = order[start[patch_other][pair] + within % second_count[pair]]
+    signs = surfaces.face_sign[np.stack([one, other])][:, pair]
+    exchange = polygon_exchange(surfaces.corners, surfaces.corner_count, signs, first, second)
+    return np.bincount(pair, weights=exchange, minlength=len(one))
