@@ -1,0 +1,20 @@
+"""The plant and how it runs: case files, orbit, power, compute, coupling and results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Case", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up on demand: `twin --help` must not pay for pydantic, pint or package metadata.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("dawndusk")
+    if name == "Case":
+        from twin.case import Case
+
+        return Case
+    raise AttributeError(f"module 'twin' has no attribute {name!r}")

@@ -1,0 +1,260 @@
+"""Contradictions between parts of a case that are each valid on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from twin.case.eclipse import OrbitPlane, longest_eclipse, plane_from_ltan, plane_from_tle
+from twin.case.errors import CaseError
+from twin.case.module_class import ModuleClass
+from twin.case.tree import KeyPath, Node, find, key_text
+from twin.case.types import ENERGY, POWER, PRESSURE, TEMPERATURE
+from twin.case.workload import BatchJob, InferenceJob, ReplayJob, TrainingJob
+
+if TYPE_CHECKING:
+    from twin.case.case import Case
+
+__all__ = ["compute_power", "contradictions", "orbit_plane"]
+
+Found = Iterator[tuple[KeyPath, str, str, str]]
+"""Key path, problem, what was expected, hint."""
+
+
+def contradictions(case: Case, tree: Node) -> list[CaseError]:
+    """List all contradictions, each at the key that is easiest to change."""
+    problems = []
+    for path, problem, expected, hint in (
+        *_names(case),
+        *_references(case),
+        *_files(case),
+        *_jobs(case),
+        *_coolant(case),
+        *_battery(case),
+        *_caps(case),
+        *_steps(case),
+    ):
+        node, walked = find(tree, path)
+        scalar = walked == path and not (node.is_mapping or node.is_list)
+        place = node.place if scalar else node.key_place
+        problems.append(
+            CaseError(
+                f"'{node.content}' {problem}" if scalar else problem,
+                file=place.file,
+                line=place.line,
+                column=place.column,
+                key=key_text(path),
+                value=node.content if scalar else None,
+                expected=expected,
+                hint=hint,
+            )
+        )
+    return problems
+
+
+def orbit_plane(case: Case) -> OrbitPlane | None:
+    """Return the orbit's plane for closed forms; None for an orbit given by a file."""
+    orbit = case.orbit
+    if orbit.altitude is not None and orbit.ltan is not None:
+        return plane_from_ltan(orbit.altitude, orbit.ltan, case.mission.start)
+    if orbit.tle is not None:
+        return plane_from_tle(*orbit.tle)
+    return None
+
+
+def compute_power(case: Case, design: ModuleClass) -> float:
+    """Mean power (W) of cards and hosts of a module under the case's jobs, behind their supply."""
+    racks, card = design.racks, design.racks.card
+    ceiling = racks.power_cap or card.power_limit
+    total = case.card_count
+    shares = [(min(job.cards / total, 1.0), _mean_activity(job)) for job in case.workload.jobs]
+    busy = sum(share for share, _ in shares)
+    mean = sum(share * activity for share, activity in shares) / max(busy, 1.0)
+    resident = card.resident_power + card.leakage_power
+    per_card = card.idle_power + min(busy, 1.0) * (resident - card.idle_power) + mean * card.dynamic_power
+    return racks.cards * (min(per_card, ceiling) + racks.overhead_power)
+
+
+def _mean_activity(job: TrainingJob | InferenceJob | BatchJob | ReplayJob) -> float:
+    if isinstance(job, TrainingJob):
+        share = job.communication_fraction
+        iteration = (1.0 - share) * job.compute_activity + share * job.communication_activity
+        pause = job.checkpoint_duration / job.checkpoint_interval
+        return (1.0 - pause) * iteration + pause * job.checkpoint_activity
+    if isinstance(job, InferenceJob):
+        return job.mean_activity
+    return job.level if isinstance(job, BatchJob) else 0.0
+
+
+def _nearest(written: str, names: Iterable[str]) -> str:
+    from rapidfuzz import process
+
+    best = process.extractOne(written, list(names), score_cutoff=50)
+    return f"did you mean '{best[0]}'?" if best else ""
+
+
+def _names(case: Case) -> Found:
+    lists: list[tuple[KeyPath, list[str]]] = [
+        (("sub_centers",), [center.name for center in case.sub_centers]),
+        (("workload", "jobs"), [job.name for job in case.workload.jobs]),
+    ]
+    for name, design in case.module_classes.items():
+        lists.append((("module_classes", name, "body", "faces"), [face.name for face in design.body.faces]))
+    for path, names in lists:
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                yield (*path, i, "name"), "is the name of two items", "a name for each", ""
+
+
+def _references(case: Case) -> Found:
+    centers = [center.name for center in case.sub_centers]
+    for i, center in enumerate(case.sub_centers):
+        for j, group in enumerate(center.modules):
+            if group.class_ not in case.module_classes:
+                names = list(case.module_classes)
+                yield (
+                    ("sub_centers", i, "modules", j, "class"),
+                    "is not a module class of this case",
+                    f"one of {', '.join(names)}",
+                    _nearest(group.class_, names),
+                )
+    for i, job in enumerate(case.workload.jobs):
+        if job.sub_center is not None and job.sub_center not in centers:
+            yield (
+                ("workload", "jobs", i, "sub_center"),
+                "is not a sub-center of this case",
+                f"one of {', '.join(centers)}",
+                _nearest(job.sub_center, centers),
+            )
+
+
+def _classes_known(case: Case) -> bool:
+    return all(group.class_ in case.module_classes for center in case.sub_centers for group in center.modules)
+
+
+def _files(case: Case) -> Found:
+    if case.path is None:
+        return
+    wanted: list[tuple[KeyPath, str]] = []
+    if case.orbit.omm is not None:
+        wanted.append((("orbit", "omm"), case.orbit.omm))
+    for i, job in enumerate(case.workload.jobs):
+        if isinstance(job, ReplayJob):
+            wanted.append((("workload", "jobs", i, "trace"), job.trace))
+    for path, name in wanted:
+        if not (case.path.parent / name).is_file():
+            yield path, "is not a file", f"a file relative to {case.path.parent}", ""
+
+
+def _jobs(case: Case) -> Found:
+    if not _classes_known(case):
+        return
+    cards = {
+        center.name: sum(g.count * case.module_classes[g.class_].racks.cards for g in center.modules)
+        for center in case.sub_centers
+    }
+    for i, job in enumerate(case.workload.jobs):
+        where = f"sub-center {job.sub_center}" if job.sub_center else "plant"
+        available = cards.get(job.sub_center or "", sum(cards.values()))
+        if job.cards > available:
+            yield (
+                ("workload", "jobs", i, "cards"),
+                f"is more cards than the {where} has: {available}",
+                f"at most {available}",
+                "",
+            )
+
+
+def _coolant(case: Case) -> Found:
+    for name, design in case.module_classes.items():
+        loop, path = design.coolant_loop, ("module_classes", name, "coolant_loop", "supply_temperature")
+        fluid = loop.fluid
+        boiling = min(fluid.boiling_temperature(loop.pressure), fluid.maximum_temperature)
+        label = fluid.description or fluid.fluid
+        if loop.supply_temperature <= fluid.minimum_temperature:
+            limit = TEMPERATURE.format(fluid.minimum_temperature)
+            yield (
+                path,
+                f"is below the coldest temperature of {label}, {limit}",
+                f"a temperature above {limit}",
+                "",
+            )
+        elif loop.supply_temperature >= boiling:
+            limit = TEMPERATURE.format(round(boiling, 2))
+            pressure = PRESSURE.format(loop.pressure)
+            yield (
+                path,
+                f"is above the boiling point of {label} at {pressure}, {limit}",
+                f"a temperature below {limit}",
+                "or a higher coolant_loop.pressure",
+            )
+        elif loop.supply_temperature >= design.racks.card.target_temperature:
+            limit = TEMPERATURE.format(design.racks.card.target_temperature)
+            yield (
+                path,
+                f"is not below the card's target temperature, {limit}",
+                f"a temperature below {limit}",
+                "",
+            )
+
+
+def _battery(case: Case) -> Found:
+    plane = orbit_plane(case)
+    for name, design in case.module_classes.items():
+        battery, path = design.battery, ("module_classes", name, "battery")
+        lowest = 1.0 - battery.depth_of_discharge_limit
+        if battery.initial_state_of_charge < lowest - 1e-12:
+            yield (
+                (*path, "initial_state_of_charge"),
+                "is deeper than depth_of_discharge_limit allows",
+                f"at least {lowest:g}",
+                "",
+            )
+        if plane is None or design.bus.eclipse_policy != "ride_through" or not _classes_known(case):
+            continue
+        shadow = longest_eclipse(plane, case.mission.start)
+        chain = design.bus.conversion
+        best = {
+            key: max(e for _, e in getattr(chain, key).efficiency)
+            for key in ("card_supply", "battery_converter")
+        }
+        load = design.bus.housekeeping_power + compute_power(case, design) / best["card_supply"]
+        needed = load * shadow / best["battery_converter"]
+        usable = battery.energy * battery.depth_of_discharge_limit
+        if usable < needed:
+            size = ENERGY.format(float(f"{needed / battery.depth_of_discharge_limit:.3g}"))
+            yield (
+                (*path, "energy"),
+                f"is too small to ride through an eclipse: {load / 1e3:.3g} kW for {shadow / 60.0:.3g} min "
+                f"takes {needed / 3.6e6:.3g} kWh, and {battery.depth_of_discharge_limit:.0%} of it is "
+                f"{usable / 3.6e6:.3g} kWh",
+                f"at least {size}",
+                "or bus.eclipse_policy: shed or hybrid, or a deeper depth_of_discharge_limit",
+            )
+
+
+def _caps(case: Case) -> Found:
+    for name, design in case.module_classes.items():
+        racks, bus = design.racks, design.bus
+        if bus.power_cap is None:
+            continue
+        floor = bus.housekeeping_power + racks.cards * (racks.card.idle_power + racks.overhead_power)
+        if bus.power_cap < floor:
+            yield (
+                ("module_classes", name, "bus", "power_cap"),
+                "is less than the module draws with idle cards",
+                f"at least {POWER.format(floor)}",
+                "",
+            )
+
+
+def _steps(case: Case) -> Found:
+    length = case.mission.duration
+    if isinstance(length, timedelta) and length.total_seconds() < case.numerics.thermal_step:
+        yield (
+            ("mission", "duration"),
+            "is shorter than one thermal step",
+            f"at least {case.numerics.thermal_step:g} s",
+            "",
+        )

@@ -1,0 +1,127 @@
+"""What the cards are asked to do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from twin.case.base import Model, wrong
+from twin.case.types import (
+    Count,
+    Duration,
+    Fraction,
+    LocalTime,
+    PositiveDuration,
+    PositiveNumber,
+    PositivePower,
+)
+
+__all__ = ["BatchJob", "InferenceJob", "Job", "ReplayJob", "TrainingJob", "Workload"]
+
+
+class _Job(Model):
+    """What all jobs have."""
+
+    name: str
+    """Name."""
+    cards: Count
+    """Cards it runs on, all at once."""
+    submit_time: Duration = Field(default="0 s")
+    """Enters the queue this long after mission start."""
+    duration: PositiveDuration | None = None
+    """Run time at full pace (default: to the end of the run)."""
+    estimate: PositiveDuration | None = None
+    """Run time that the scheduler is told (default: the duration)."""
+    power_per_card: PositivePower | None = None
+    """Power per card that admission reckons with (default: the card's cap)."""
+    sub_center: str | None = None
+    """Where it must run (default: anywhere)."""
+
+
+class TrainingJob(_Job):
+    """Synchronous training: every card waits for the slowest."""
+
+    kind: Literal["training"]
+    compute_activity: Fraction = 0.95
+    """Activity while computing; 1 is the densest kernel at full clock."""
+    communication_activity: Fraction = 0.35
+    """Activity while exchanging."""
+    checkpoint_activity: Fraction = 0.1
+    """Activity while writing a checkpoint."""
+    iteration_time: PositiveDuration = Field(default="2 s")
+    """Length of one iteration."""
+    communication_fraction: Fraction = 0.15
+    """Share of the iteration spent exchanging."""
+    checkpoint_interval: PositiveDuration = Field(default="30 min")
+    """From one checkpoint's start to the next."""
+    checkpoint_duration: Duration = Field(default="30 s")
+    """Length of a checkpoint."""
+
+    @model_validator(mode="after")
+    def _shorter(self) -> TrainingJob:
+        if self.checkpoint_duration >= self.checkpoint_interval:
+            raise wrong(
+                "is not shorter than checkpoint_interval",
+                f"less than {self.checkpoint_interval:g} s",
+                at=("checkpoint_duration",),
+            )
+        return self
+
+
+class InferenceJob(_Job):
+    """Independent requests that follow the time of day."""
+
+    kind: Literal["inference"]
+    mean_activity: Fraction = 0.5
+    """Over a day."""
+    daily_amplitude: Fraction = 0.35
+    """Relative amplitude of the first harmonic of the day."""
+    half_daily_amplitude: Fraction = 0.08
+    """Relative amplitude of the second harmonic."""
+    peak_time: LocalTime = Field(default="14:00")
+    """Time of day of the peak, UTC; hours."""
+
+    @model_validator(mode="after")
+    def _within(self) -> InferenceJob:
+        swing = self.daily_amplitude + self.half_daily_amplitude
+        if swing > 1.0 or self.mean_activity * (1.0 + swing) > 1.0:
+            raise wrong(
+                f"with amplitudes that add to {swing:g} leaves 0 to 1",
+                "mean x (1 + amplitudes) up to 1",
+                "lower the mean or the amplitudes",
+                at=("mean_activity",),
+            )
+        return self
+
+
+class BatchJob(_Job):
+    """Constant activity."""
+
+    kind: Literal["batch"]
+    level: Fraction = 0.8
+    """Activity."""
+
+
+class ReplayJob(_Job):
+    """A recorded activity."""
+
+    kind: Literal["replay"]
+    trace: str
+    """File with the record, relative to the case file."""
+    format: str | None = None
+    """Format of the record (default: told from the file)."""
+    speed: PositiveNumber = 1.0
+    """Seconds of record per second of run."""
+    repeat: bool = True
+    """Whether the record starts again at its end."""
+
+
+Job = Annotated[TrainingJob | InferenceJob | BatchJob | ReplayJob, Field(discriminator="kind")]
+
+
+class Workload(Model):
+    """Jobs of a run."""
+
+    jobs: tuple[Job, ...] = ()
+    """Jobs; cards without one are idle."""
