@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from twin.case.types import Fraction
 
-__all__ = ["AgedFraction", "FromLibrary", "Model", "increasing", "wrong"]
+__all__ = ["AgedFraction", "FromLibrary", "Model", "as_written", "increasing", "wrong"]
 
 
 class Model(BaseModel):
@@ -55,6 +55,11 @@ class AgedFraction(Model):
     def at(self, life: float) -> float:
         """Value after a share of life (0 at the beginning, 1 at the end or later)."""
         return self.bol + (self.eol - self.bol) * min(max(life, 0.0), 1.0)
+
+
+def as_written(default: str | float) -> Any:
+    """Return a field's default in the words of a case file; it is parsed like one."""
+    return Field(default=default)
 
 
 def wrong(

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from twin.case.base import FromLibrary, Model
 from twin.case.components import EnvironmentSet
 from twin.case.errors import CaseError
+from twin.case.library import SHIPPED_LIBRARY, Library
 from twin.case.loading import Loaded, load_tree, tree_from_plain
 from twin.case.mission import Mission, Numerics, OrbitChoice, SubCenter
 from twin.case.module_class import ModuleClass
@@ -21,6 +22,12 @@ from twin.case.types import OrbitCount
 from twin.case.workload import Workload
 
 __all__ = ["Case"]
+
+
+def _nominal_environment() -> EnvironmentSet:
+    named = Library((SHIPPED_LIBRARY,)).component("environments", "nominal")
+    assert named is not None
+    return EnvironmentSet.model_validate(plain(named))
 
 
 class Case(Model):
@@ -36,8 +43,7 @@ class Case(Model):
     mission: Mission
     """Time span."""
     environment: Annotated[EnvironmentSet, FromLibrary("environments")] = Field(
-        default="nominal",
-        validate_default=False,
+        default_factory=_nominal_environment, json_schema_extra={"default": "nominal"}
     )
     """Sun and Earth: nominal, mean, hot, cold, or values."""
     orbit: OrbitChoice
@@ -85,8 +91,6 @@ class Case(Model):
         from twin.case.messages import from_validation
 
         tree = loaded.tree
-        if "environment" not in tree.children:
-            tree = cls._with_default_environment(tree)
         try:
             case = cls.model_validate(plain(tree))
         except ValidationError as error:
@@ -101,16 +105,6 @@ class Case(Model):
         if problems:
             raise CaseError.collected(problems)
         return case
-
-    @classmethod
-    def _with_default_environment(cls, tree: Node) -> Node:
-        from twin.case.library import SHIPPED_LIBRARY, Library
-        from twin.case.tree import Place
-
-        named = Node("nominal", Place("default"), Place("default"), "default")
-        field = shape_of(cls.model_fields["environment"].annotation, cls.model_fields["environment"].metadata)
-        expanded = Library((SHIPPED_LIBRARY,)).expand(named, field, {})
-        return tree.with_children({**tree.children, "environment": expanded})
 
     @property
     def path(self) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from twin.case.base import AgedFraction, Model, increasing, wrong
+from twin.case.base import AgedFraction, Model, as_written, increasing, wrong
 from twin.case.types import (
     CONDUCTIVITY,
     FLUENCE,
@@ -97,7 +97,7 @@ class Coating(Component):
     """Share of sunlight absorbed, over the solar spectrum."""
     emissivity: AgedFraction
     """Hemispherical infrared emissivity."""
-    end_of_life: PositiveDuration = Field(default="10 yr")
+    end_of_life: PositiveDuration = as_written("10 yr")
     """Age at which the end-of-life values are reached; linear before, constant after."""
 
     @model_validator(mode="after")
@@ -276,9 +276,9 @@ class BatteryCell(Component):
     """Temperature of the open-circuit voltage."""
     resistance: ResistanceTable
     """Series resistance of one new cell."""
-    rc_resistance: Annotated[float, RESISTANCE.at_least("0 ohm")] = Field(default="0 ohm")
+    rc_resistance: Annotated[float, RESISTANCE.at_least("0 ohm")] = as_written("0 ohm")
     """Resistance of the RC pair; 0 leaves it out."""
-    rc_time_constant: PositiveDuration = Field(default="30 s")
+    rc_time_constant: PositiveDuration = as_written("30 s")
     """Time constant of the RC pair."""
     coulombic_efficiency: PositiveFraction = 1.0
     """Share of the charging current that is stored."""

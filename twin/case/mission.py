@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from twin.case.base import Model, wrong
+from twin.case.base import Model, as_written, wrong
 from twin.case.types import (
     LENGTH,
     Angle,
@@ -28,9 +28,9 @@ class Mission(Model):
 
     start: Instant
     """First instant, UTC."""
-    duration: DurationOrOrbits = Field(default="3 orbits")
+    duration: DurationOrOrbits = as_written("3 orbits")
     """Length of the run, a time or a number of orbits."""
-    age: Duration = Field(default="0 yr")
+    age: Duration = as_written("0 yr")
     """Age of the plant at the start; moves coatings, cells and batteries from new towards end of life."""
     seed: WholeNumber = 1
     """Seed of manufacturing spread, workload noise and failures."""
@@ -114,7 +114,7 @@ class SubCenter(Model):
 
     name: str
     """Name."""
-    phase: Angle = Field(default="0 deg")
+    phase: Angle = as_written("0 deg")
     """Lead along the orbit."""
     modules: tuple[ModuleGroup, ...] = Field(min_length=1)
     """Modules by class."""
@@ -130,11 +130,11 @@ class Numerics(Model):
 
     thermal: Literal["full", "reduced"] = "full"
     """Finite elements, or the reduced model made from them."""
-    thermal_step: PositiveDuration = Field(default="10 s")
+    thermal_step: PositiveDuration = as_written("10 s")
     """Step of panels, coolant and bus; eclipse entry and exit are met exactly."""
-    card_step: PositiveDuration = Field(default="1 s")
+    card_step: PositiveDuration = as_written("1 s")
     """Step of the cards."""
-    output_interval: PositiveDuration = Field(default="60 s")
+    output_interval: PositiveDuration = as_written("60 s")
     """Interval of the results that are kept."""
     shadow: Literal["conical", "cylindrical"] = "conical"
     """Shape of the Earth's shadow."""

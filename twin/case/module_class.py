@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from twin.case.base import FromLibrary, Model, increasing, wrong
+from twin.case.base import FromLibrary, Model, as_written, increasing, wrong
 from twin.case.components import BatteryCell, Card, Coating, Coolant, Material, SolarCell, Terminal
 from twin.case.types import (
     VOLTAGE,
@@ -110,7 +110,7 @@ class Tubes(Model):
     """All tubes between two manifolds, or one tube that turns at the edges."""
     inner_diameter: PositiveLength
     """Bore."""
-    wall_thickness: PositiveLength = Field(default="1 mm")
+    wall_thickness: PositiveLength = as_written("1 mm")
     """Tube wall."""
 
 
@@ -135,7 +135,7 @@ class Radiator(Model):
     """Normal of the front face."""
     tubes: Tubes
     """Coolant tubes."""
-    mesh_size: PositiveLength = Field(default="0.1 m")
+    mesh_size: PositiveLength = as_written("0.1 m")
     """Finite-element size away from the tubes."""
 
     @property
@@ -214,7 +214,7 @@ class SolarArray(Model):
     """Cell area over panel area."""
     cells_in_series: Count
     """Cells of a string."""
-    blocking_diode_drop: Annotated[float, VOLTAGE.at_least("0 V")] = Field(default="0.7 V")
+    blocking_diode_drop: Annotated[float, VOLTAGE.at_least("0 V")] = as_written("0.7 V")
     """Forward voltage of a string's blocking diode."""
     gap_absorptance: Fraction
     """Solar absorptance of the front between the cells."""
@@ -289,7 +289,7 @@ class ConversionChain(Model):
     """From array to bus."""
     battery_converter: ConverterField
     """Between battery and bus, the same both ways."""
-    harness: ConverterField = Field(default=1.0)
+    harness: ConverterField = as_written(1.0)
     """From bus to all loads of a module."""
     card_supply: ConverterField
     """From bus to cards and hosts."""

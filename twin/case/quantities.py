@@ -264,7 +264,7 @@ class Quantity:
 def _serialise_with(quantity: Quantity) -> Any:
     def serialise(value: float, info: Any) -> Any:
         # Python mode keeps SI floats; JSON mode writes what a case file would say.
-        if info.mode != "json":
+        if info.mode != "json" or isinstance(value, str):
             return value
         return quantity.format(value) if quantity.unit else value
 

@@ -135,7 +135,7 @@ class _LocalTime:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def serialise(value: float, info: Any) -> Any:
-            return self.format(value) if info.mode == "json" else value
+            return self.format(value) if info.mode == "json" and not isinstance(value, str) else value
 
         return core_schema.no_info_plain_validator_function(
             self.parse,
@@ -226,7 +226,7 @@ class _DurationOrOrbits:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def serialise(value: timedelta | OrbitCount, info: Any) -> Any:
-            if info.mode != "json":
+            if info.mode != "json" or isinstance(value, str):
                 return value
             if isinstance(value, OrbitCount):
                 return f"{float(value):g} orbits"

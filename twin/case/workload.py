@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from twin.case.base import Model, wrong
+from twin.case.base import Model, as_written, wrong
 from twin.case.types import (
     Count,
     Duration,
@@ -27,7 +27,7 @@ class _Job(Model):
     """Name."""
     cards: Count
     """Cards it runs on, all at once."""
-    submit_time: Duration = Field(default="0 s")
+    submit_time: Duration = as_written("0 s")
     """Enters the queue this long after mission start."""
     duration: PositiveDuration | None = None
     """Run time at full pace (default: to the end of the run)."""
@@ -49,13 +49,13 @@ class TrainingJob(_Job):
     """Activity while exchanging."""
     checkpoint_activity: Fraction = 0.1
     """Activity while writing a checkpoint."""
-    iteration_time: PositiveDuration = Field(default="2 s")
+    iteration_time: PositiveDuration = as_written("2 s")
     """Length of one iteration."""
     communication_fraction: Fraction = 0.15
     """Share of the iteration spent exchanging."""
-    checkpoint_interval: PositiveDuration = Field(default="30 min")
+    checkpoint_interval: PositiveDuration = as_written("30 min")
     """From one checkpoint's start to the next."""
-    checkpoint_duration: Duration = Field(default="30 s")
+    checkpoint_duration: Duration = as_written("30 s")
     """Length of a checkpoint."""
 
     @model_validator(mode="after")
@@ -79,7 +79,7 @@ class InferenceJob(_Job):
     """Relative amplitude of the first harmonic of the day."""
     half_daily_amplitude: Fraction = 0.08
     """Relative amplitude of the second harmonic."""
-    peak_time: LocalTime = Field(default="14:00")
+    peak_time: LocalTime = as_written("14:00")
     """Time of day of the peak, UTC; hours."""
 
     @model_validator(mode="after")
