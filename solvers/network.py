@@ -56,6 +56,8 @@ class Network:
         Radiative conductors (a, b, ε·A·F [m²]).
     streams : sequence of Stream
         Coolant streams; their flow and conductance are set by :meth:`set_flow`.
+    drains : sequence of str
+        Free nodes at the open end of a once-through line, which fluid leaves at their temperature.
     stefan_boltzmann : float
         [W/m²K⁴].
 
@@ -74,6 +76,7 @@ class Network:
         conductors: Sequence[tuple[str, str, float]] = (),
         radiators: Sequence[tuple[str, str, float]] = (),
         streams: Sequence[Stream] = (),
+        drains: Sequence[str] = (),
         stefan_boltzmann: float = STEFAN_BOLTZMANN,
     ):
         self.names: tuple[str, ...] = (*capacity, *boundaries, *ports)
@@ -96,6 +99,7 @@ class Network:
             name = self.names[self.ports.start + int(touching.tocoo().row[0])]
             raise ModelError(f"radiative conductor at port {name!r}: radiation of a port belongs to its own solver")
         self._stream_matrices()
+        self._drains = [self._node(name, "drain") for name in drains]
         self._coupling: sparse.csr_array = self._linear
         self.capacity_rate: Array = np.zeros(len(self.streams))
         self.heat_input: Array = np.zeros(self.free)
@@ -160,6 +164,7 @@ class Network:
         if not np.all(rate >= 0.0) or not np.all(np.asarray(wall_conductance) >= 0.0):
             raise ModelError("stream flows and wall conductances must be 0 or more; reverse the stream instead")
         net = (self._target.T @ rate - self._source.T @ rate)[: self.free]
+        net[self._drains] = 0.0
         if np.any(np.abs(net) > 1e-9 * max(rate.max(initial=0.0), 1e-300)):
             worst = int(np.argmax(np.abs(net)))
             raise ModelError(

@@ -1,0 +1,367 @@
+"""Modules of one class: their arrays, batteries, buses and thermal models, advanced together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin import battery, component_models, power_bus, solar_array
+from twin.attitude import Orientation
+from twin.battery import BatteryState, BatteryStep
+from twin.case.module_class import ModuleClass
+from twin.environment_track import FaceFluxes, TickEnvironment
+from twin.module_parameters import ThermalParameters
+from twin.module_thermal import HeatLoads, ModuleThermal, ThermalTick
+from twin.power_bus import BusFlows
+from twin.power_cap import BatteryOutlook, EclipseOutlook, compute_power_cap
+from twin.radiator_margin import radiator_margin
+from twin.solar_array import ArrayFlows, ArrayPoint
+
+if TYPE_CHECKING:
+    from twin.compute import FleetTick
+
+Array = NDArray[np.float64]
+
+STORED_AGE_TEMPERATURE = 293.15
+"""Temperature at which batteries are taken to have aged before the run [K]."""
+
+_FIXED_FACES = 4  # radiator front and back, array front and back; the faces of the body follow
+
+
+@dataclass(frozen=True)
+class GroupTick:
+    """What the modules of a group did in a tick; arrays (module,), powers are means [W].
+
+    Attributes
+    ----------
+    point : ArrayPoint
+        What the arrays could give.
+    array : ArrayFlows
+    flows : BusFlows
+    battery : BatteryStep
+    thermal : tuple of ThermalTick
+    card_cap : ndarray
+        Cap on the power of the cards.
+    overhead, exported : ndarray
+        Power of hosts and network; light that leaves through terminals.
+    absorbed : ndarray
+        Environmental heat absorbed by all surfaces, the part that becomes electricity included.
+    margin : ndarray
+        See `twin.radiator_margin`.
+    """
+
+    point: ArrayPoint
+    array: ArrayFlows
+    flows: BusFlows
+    battery: BatteryStep
+    thermal: tuple[ThermalTick, ...]
+    card_cap: Array
+    overhead: Array
+    exported: Array
+    absorbed: Array
+    margin: Array
+
+    def temperature(self, place: str) -> Array:
+        """Temperature of a place of every module at the end of the tick [K]."""
+        return np.array([t.temperatures[place] for t in self.thermal])
+
+
+@dataclass
+class ModuleGroup:
+    """N modules of one class.
+
+    Attributes
+    ----------
+    name : str
+        Of the class.
+    design : ModuleClass
+    modules : slice
+        Their places among all modules of the plant.
+    sub_center : (N,) int array
+    age : (N,) array
+        At the start of the run [s].
+    altitude : float
+        For the radiation that the cells have seen [m].
+    tolerance : float
+        Of the thermal solver.
+    """
+
+    name: str
+    design: ModuleClass
+    modules: slice
+    sub_center: NDArray[np.int64]
+    age: Array
+    altitude: float
+    tolerance: float
+    thermal: list[ModuleThermal] = field(init=False)
+
+    def __post_init__(self) -> None:
+        d, count = self.design, self.sub_center.size
+        self.array = component_models.solar_array(d, self.altitude)
+        self.remaining = solar_array.remaining_factor(self.array, self.age)
+        self.battery = component_models.battery(d)
+        self.bus = component_models.bus(d)
+        self.card = component_models.card(d, d.racks.card.description or self.name)
+        self.thermal_parameters: list[ThermalParameters] = [component_models.thermal(d, a) for a in self.age]
+        self.thermal = [ModuleThermal(p, self.tolerance) for p in self.thermal_parameters]
+        fresh = BatteryState.at_rest(d.battery.initial_state_of_charge, count)
+        self.battery_state, _ = battery.age(
+            self.battery, fresh, np.full(count, STORED_AGE_TEMPERATURE), np.zeros(count), self.age
+        )
+        self.temperature = {
+            place: np.full(count, d.coolant_loop.supply_temperature)
+            for place in ("array", "battery", "cold_plate", "body")
+        }
+        coatings = [component_models.coating_at(d.radiator.coating, a) for a in self.age]
+        self._radiator_absorptance = np.array([c[0] for c in coatings])
+        self._radiator_emittance = np.array([c[1] for c in coatings])
+        self._array_back = np.array([component_models.coating_at(d.solar_array.back_coating, a) for a in self.age])
+        faces = d.body.faces
+        self._body = np.array([[component_models.coating_at(f.coating, a) for f in faces] for a in self.age])
+        self._body_area = np.array([f.area for f in faces])
+
+    # -- what it is -------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """Modules."""
+        return int(self.sub_center.size)
+
+    @property
+    def orientations(self) -> list[Orientation]:
+        """Orientation of every face, in the order of the flux arrays."""
+        d = self.design
+        radiator, array = d.radiator.orientation, d.solar_array.orientation
+        return [radiator, opposite(radiator), array, opposite(array), *(f.orientation for f in d.body.faces)]
+
+    @property
+    def radiator_area(self) -> float:
+        """Radiator area of a module, one face [m²]."""
+        return self.design.radiator.panel_area
+
+    @property
+    def pump_power(self) -> float:
+        """Electrical power of a module's pump [W]."""
+        from solvers.coolant import Pump
+
+        loop = self.design.coolant_loop
+        pump = Pump(loop.mass_flow, loop.pump.pressure_rise, loop.pump.efficiency)
+        return pump.power(1.0, self.thermal[0].density)
+
+    @property
+    def overhead_power(self) -> float:
+        """Power of hosts, memory and network per module [W]."""
+        return self.design.racks.cards * self.design.racks.overhead_power
+
+    @property
+    def relay_power(self) -> tuple[float, float]:
+        """(electrical power, light sent out) of the terminals of a module, links up [W]."""
+        relay = self.design.relay
+        if relay is None:
+            return 0.0, 0.0
+        power = relay.terminals * relay.terminal.power
+        return power, power * (1.0 - relay.terminal.heat_fraction)
+
+    def essential_demands(self) -> dict[str, Array]:
+        """Demand of everything but the cards [W]."""
+        values = (self.design.bus.housekeeping_power, self.pump_power, self.relay_power[0])
+        return {name: np.full(self.count, v) for name, v in zip(power_bus.LOADS, values)}
+
+    # -- one tick ---------------------------------------------------------------------------------
+
+    def array_point(self, faces: FaceFluxes) -> ArrayPoint:
+        """Return what the arrays can give; reflected sunlight heats them but is not counted as power."""
+        at = self.sub_center
+        return solar_array.maximum_power(
+            self.array,
+            faces.direct[at, 2],
+            faces.incidence_cosine[at, 2],
+            self.temperature["array"],
+            self.remaining,
+        )
+
+    def card_cap(self, env: TickEnvironment, point: ArrayPoint) -> Array:
+        """Return the cap on the power of the cards of each module [W]: what bus, battery and policy leave them."""
+        d, temperature = self.design, self.temperature["battery"]
+        limits = battery.power_limits(self.battery, self.battery_state, temperature, env.dt)
+        demands = self.essential_demands()
+        most = self.design.racks.cards * self.card.power_limit + self.overhead_power
+        idle = self.design.racks.cards * (self.card.resident_power + self.card.leakage_power) + self.overhead_power
+        outlook = EclipseOutlook(
+            np.asarray(env.outlook.time_to_eclipse)[self.sub_center], np.asarray(env.outlook.duration)[self.sub_center]
+        )
+        energy, full = (
+            battery.deliverable_energy(self.battery, state, most, temperature)
+            for state in (self.battery_state, self._full_battery())
+        )
+        caps = compute_power_cap(
+            self.bus,
+            d.bus.eclipse_policy,
+            outlook,
+            BatteryOutlook(energy, full, limits.discharge, limits.charge),
+            point.power,
+            {**demands, "compute": np.full(self.count, most)},
+            idle,
+        )
+        # What the bus can carry at the very most, so that no card draws power that is not there.
+        reach = power_bus.dispatch(
+            self.bus, point.power, {**demands, "compute": np.full(self.count, 2.0 * most)}, limits.discharge, limits.charge
+        ).load_supplied["compute"]
+        cap = np.minimum(caps.now, reach)
+        if d.bus.power_cap is not None:
+            cap = np.minimum(cap, d.bus.power_cap - sum(v[0] for v in demands.values()))
+        return np.maximum(cap - self.overhead_power, 0.0)
+
+    def _full_battery(self) -> BatteryState:
+        full = np.full(self.count, self.battery.state_of_charge_max)
+        return BatteryState(full, np.zeros(self.count), self.battery_state.health)
+
+    def advance(
+        self, env: TickEnvironment, faces: FaceFluxes, point: ArrayPoint, cap: Array, cards: FleetTick
+    ) -> GroupTick:
+        """Dispatch the bus for the power that the cards drew, and advance batteries and temperatures."""
+        card_power, card_heat = cards.power[self.modules], cards.heat_to_coolant[self.modules]
+        running = np.divide(cards.cards_running[self.modules], self.design.racks.cards)
+        overhead = self.overhead_power * running
+        demands = {**self.essential_demands(), "compute": card_power + overhead}
+        temperature = self.temperature["battery"]
+        limits, reserve = (
+            battery.power_limits(self.battery, self.battery_state, temperature, env.dt, floor) for floor in (None, 0.0)
+        )
+        flows = power_bus.dispatch(
+            self.bus, point.power, demands, limits.discharge, limits.charge, reserve.discharge
+        )
+        battery_step = battery.step(
+            self.battery, self.battery_state, flows.battery_power, temperature, env.dt, state_of_charge_floor=0.0
+        )
+        array = solar_array.draw_power(self.array, point, flows.solar_used)
+        exported = flows.load_supplied["relay"] * self._light_share()
+        nodes, absorbed = self._node_heat(faces, flows, battery_step, array, card_heat + overhead, exported)
+        front, back = self._radiator_flux(faces)
+        thermal = tuple(
+            module.step(
+                HeatLoads(float(front[i]), float(back[i]), {name: float(heat[i]) for name, heat in nodes.items()}),
+                self.design.coolant_loop.mass_flow,
+                env.time,
+                env.dt,
+                env.jump,
+            )
+            for i, module in enumerate(self.thermal)
+        )
+        self.battery_state = battery_step.state
+        self.temperature = {place: np.array([t.temperatures[place] for t in thermal]) for place in self.temperature}
+        panels = np.array([t.absorbed for t in thermal])
+        return GroupTick(
+            point=point,
+            array=array,
+            flows=flows,
+            battery=battery_step,
+            thermal=thermal,
+            card_cap=cap,
+            overhead=overhead,
+            exported=exported,
+            absorbed=absorbed + panels,
+            margin=self._margin(thermal, front, back),
+        )
+
+    def settle(self, faces: FaceFluxes, card_power: Array) -> None:
+        """Start from the thermal balance of mean fluxes, with the cards at a guessed power [W]."""
+        point = self.array_point(faces)
+        zero = np.zeros(self.count)
+        demands = {**self.essential_demands(), "compute": card_power + self.overhead_power}
+        flows = power_bus.dispatch(self.bus, point.power, demands, zero, zero)
+        array = solar_array.draw_power(self.array, point, flows.solar_used)
+        heat = card_power + self.overhead_power
+        nodes, _ = self._node_heat(faces, flows, None, array, heat, zero)
+        front, back = self._radiator_flux(faces)
+        for i, module in enumerate(self.thermal):
+            loads = HeatLoads(float(front[i]), float(back[i]), {name: float(h[i]) for name, h in nodes.items()})
+            module.settle(loads, self.design.coolant_loop.mass_flow)
+        self.temperature = {
+            place: np.array([module.temperatures()[place] for module in self.thermal]) for place in self.temperature
+        }
+
+    # -- heat -------------------------------------------------------------------------------------
+
+    def _light_share(self) -> float:
+        power, light = self.relay_power
+        return light / power if power > 0.0 else 0.0
+
+    def _radiator_flux(self, faces: FaceFluxes) -> tuple[Array, Array]:
+        """Absorbed flux of the front and the back of the panels [W/m²]; neighbours hide Sun and Earth as they hide space."""
+        at, view = self.sub_center, 1.0 - self.design.neighbour_view
+        front, back = (
+            view * (self._radiator_absorptance * faces.sunlight[at, k] + self._radiator_emittance * faces.infrared[at, k])
+            for k in (0, 1)
+        )
+        return front, back
+
+    def _node_heat(
+        self,
+        faces: FaceFluxes,
+        flows: BusFlows,
+        battery_step: BatteryStep | None,
+        array: ArrayFlows,
+        plate_heat: Array,
+        exported: Array,
+    ) -> tuple[Mapping[str, Array], Array]:
+        """Return the heat into every lumped node, and the environmental part of it before electricity is taken [W]."""
+        at, wing = self.sub_center, self.array
+        front = wing.area * (
+            wing.front_absorptance * faces.sunlight[at, 2] + wing.front_emissivity * faces.infrared[at, 2]
+        )
+        back = wing.area * (
+            self._array_back[:, 0] * faces.sunlight[at, 3] + self._array_back[:, 1] * faces.infrared[at, 3]
+        )
+        body = np.zeros(self.count)
+        if self._body_area.size:
+            sun, earth = faces.sunlight[at, _FIXED_FACES:], faces.infrared[at, _FIXED_FACES:]
+            body = (self._body[:, :, 0] * sun + self._body[:, :, 1] * earth) @ self._body_area
+        losses = flows.losses
+        electronics = losses["solar_regulator"] + losses["battery_converter"] + losses["harness"] + array.harness_loss
+        electronics = electronics + flows.load_supplied["housekeeping"] + flows.load_supplied["relay"] - exported
+        if self.design.bus.conversion.card_supply_heat_to == "coolant":
+            plate_heat = plate_heat + losses["card_supply"]
+        else:
+            electronics = electronics + losses["card_supply"]
+        nodes = {
+            "array-front": front - array.cell_power + array.diode_loss,
+            "array-back": back,
+            "body": body + electronics,
+            "battery": np.zeros(self.count) if battery_step is None else battery_step.heat,
+            "cold-plate": plate_heat,
+            "reservoir": flows.load_supplied["coolant_pump"],
+        }
+        return nodes, front + back + body
+
+    def _margin(self, thermal: tuple[ThermalTick, ...], front: Array, back: Array) -> Array:
+        from solvers.constants import SPACE_TEMPERATURE, STEFAN_BOLTZMANN
+
+        loop, two_sided = self.design.coolant_loop, self.design.radiator.faces == "both"
+        absorbed = 0.5 * (front + back) if two_sided else front
+        emissivity = self._radiator_emittance * (1.0 - self.design.neighbour_view)
+        sink = (absorbed / (emissivity * STEFAN_BOLTZMANN) + SPACE_TEMPERATURE**4) ** 0.25
+        hot, outlet = (np.array([t.temperatures[p] for t in thermal]) for p in ("return", "radiator_outlet"))
+        bypass = np.array([t.bypass_fraction for t in thermal])
+        return radiator_margin(loop.supply_temperature, hot, outlet, bypass, sink)
+
+
+def opposite(orientation: Orientation) -> Orientation:
+    """Return the orientation of the other face of a panel."""
+    named = {
+        "sun": "anti_sun",
+        "edge_on": "anti_edge_on",
+        "nadir": "zenith",
+        "zenith": "nadir",
+        "ram": "wake",
+        "wake": "ram",
+        "orbit_normal": "anti_orbit_normal",
+        "anti_orbit_normal": "orbit_normal",
+    }
+    if isinstance(orientation, str):
+        return named[orientation]
+    return tuple(-float(v) for v in orientation)

@@ -1,0 +1,163 @@
+"""The plant of a case: sub-centers on their orbits, groups of modules, cards and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin import component_models
+from twin.activity import BatchActivity, InferenceActivity, Profile, TrainingActivity
+from twin.case import Case
+from twin.case.workload import Job as CaseJob
+from twin.compute import CardFleet
+from twin.environment_track import EnvironmentTrack
+from twin.errors import BadInput
+from twin.module_group import ModuleGroup
+from twin.orbit import Orbit
+from twin.workload import Job, Kind, Workload
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Plant:
+    """Everything that a run advances.
+
+    Attributes
+    ----------
+    case : Case
+    orbits : tuple of Orbit
+        One per sub-center, with their epoch at the start of the run.
+    groups : tuple of ModuleGroup
+        By class and age; their `modules` slices cover all modules in order.
+    sub_center : (module,) int array
+    cards_per_module : (module,) int array
+    fleet : CardFleet
+    workload : Workload
+    track : EnvironmentTrack
+    """
+
+    case: Case
+    orbits: tuple[Orbit, ...]
+    groups: tuple[ModuleGroup, ...]
+    sub_center: NDArray[np.int64]
+    cards_per_module: NDArray[np.int64]
+    fleet: CardFleet
+    workload: Workload
+    track: EnvironmentTrack
+
+    @property
+    def sub_center_names(self) -> tuple[str, ...]:
+        """Names in order."""
+        return tuple(center.name for center in self.case.sub_centers)
+
+    @property
+    def modules(self) -> int:
+        """Modules of the plant."""
+        return int(self.sub_center.size)
+
+    @property
+    def duration(self) -> float:
+        """Length of the run [s]."""
+        return self.case.duration(self.orbits[0].period)
+
+    def per_module(self, values: Sequence[float]) -> Array:
+        """Spread one value per group over the modules."""
+        return np.concatenate([np.full(g.count, v) for g, v in zip(self.groups, values)])
+
+    def per_sub_center(self, values: Array) -> Array:
+        """Sum an array over the modules of each sub-center, shape (sub_center,)."""
+        return np.bincount(self.sub_center, weights=values, minlength=len(self.orbits))
+
+    @classmethod
+    def build(cls, case: Case) -> Plant:
+        """Build the plant of a case, at its age at the start of the run."""
+        base = reference_orbit(case)
+        orbits = tuple(base.shifted(center.phase) for center in case.sub_centers)
+        altitude = base.semi_major_axis - 6378137.0
+        members: dict[str, list[tuple[int, float]]] = {}
+        for index, center in enumerate(case.sub_centers):
+            for group in center.modules:
+                age = case.mission.age if group.age is None else group.age
+                members.setdefault(group.class_, []).extend([(index, age)] * group.count)
+        groups, first = [], 0
+        for name, rows in members.items():
+            centers, ages = (np.array(column) for column in zip(*rows))
+            place = slice(first, first + len(rows))
+            design = case.module_classes[name]
+            groups.append(
+                ModuleGroup(name, design, place, centers, ages.astype(float), altitude, case.numerics.tolerance)
+            )
+            first = place.stop
+        cards = np.concatenate([np.full(g.count, g.design.racks.cards) for g in groups])
+        fleet = CardFleet(
+            [g.card for g in groups],
+            cards,
+            np.concatenate([np.full(g.count, i) for i, g in enumerate(groups)]),
+            np.concatenate([np.full(g.count, g.design.coolant_loop.supply_temperature + 10.0) for g in groups]),
+            seed=case.mission.seed,
+        )
+        return cls(
+            case=case,
+            orbits=orbits,
+            groups=tuple(groups),
+            sub_center=np.concatenate([g.sub_center for g in groups]),
+            cards_per_module=cards,
+            fleet=fleet,
+            workload=Workload([job(j, case) for j in case.workload.jobs], cards),
+            track=EnvironmentTrack(
+                orbits,
+                [g.orientations for g in groups],
+                component_models.environment_set(case),
+                case.numerics.thermal_step,
+                case.numerics.shadow,
+            ),
+        )
+
+
+def reference_orbit(case: Case) -> Orbit:
+    """Return the orbit of a case with its epoch at the start of the run."""
+    choice, start = case.orbit, case.mission.start
+    if choice.tle is not None:
+        return Orbit.from_tle(*choice.tle, epoch=start)
+    if choice.omm is not None:
+        folder = case.path.parent if case.path is not None else Path()
+        return Orbit.from_omm(folder / choice.omm, epoch=start)
+    assert choice.altitude is not None and choice.ltan is not None
+    return Orbit.from_altitude(choice.altitude, choice.ltan, start)
+
+
+def job(spec: CaseJob, case: Case) -> Job:
+    """Return the job that a case describes."""
+    common = {"name", "kind", "cards", "submit_time", "duration", "estimate", "power_per_card", "sub_center"}
+    values = spec.model_dump(exclude=common)
+    kind: Kind = "training"
+    if spec.kind == "training":
+        activity: Profile = TrainingActivity(**values)
+    elif spec.kind == "inference":
+        start, kind = case.mission.start, "inference"
+        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        # The profile follows the clock of the run, which starts at mission.start.
+        values["peak_time"] = (3600.0 * spec.peak_time - (start - midnight).total_seconds()) % 86400.0
+        activity = InferenceActivity(**values)
+    elif spec.kind == "batch":
+        kind, activity = "batch", BatchActivity(**values)
+    else:
+        raise BadInput(
+            f"workload.jobs '{spec.name}': kind 'replay' is not served by a coupled run yet; expected training, "
+            "inference or batch"
+        )
+    return Job(
+        name=spec.name,
+        kind=kind,
+        cards=spec.cards,
+        duration=np.inf if spec.duration is None else spec.duration,
+        submit_time=spec.submit_time,
+        estimate=spec.estimate,
+        power_per_card=spec.power_per_card or 0.0,
+        activity=activity,
+    )

@@ -1,0 +1,68 @@
+"""How much of a radiator its module does not need at the moment."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def cooling_integral(cold: ArrayLike, hot: ArrayLike, sink: ArrayLike) -> Array:
+    r"""Return ∫ dT/(T⁴ − T_s⁴) between two coolant temperatures.
+
+    A coolant that follows a radiator obeys ṁc dT/dA = −εησ(T⁴ − T_s⁴), so this integral is
+    proportional to the area that cools it from `hot` to `cold`:
+    :math:`\frac{1}{4 s^3}\ln\left|\frac{T-s}{T+s}\right| - \frac{1}{2 s^3}\arctan\frac{T}{s}`.
+
+    Parameters
+    ----------
+    cold, hot, sink : array_like
+        [K]; both coolant temperatures above the sink.
+
+    Returns
+    -------
+    ndarray
+        [1/K³]; infinite where the coolant would have to reach the sink.
+    """
+    low, high = np.asarray(cold, dtype=float), np.asarray(hot, dtype=float)
+    s = np.maximum(np.asarray(sink, dtype=float), 1e-3)
+
+    def primitive(t: Array) -> Array:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logarithm = np.log(np.abs((t - s) / (t + s)))
+        return np.asarray(logarithm / (4.0 * s**3) - np.arctan(t / s) / (2.0 * s**3))
+
+    return np.where(low > s, primitive(high) - primitive(low), np.inf)
+
+
+def radiator_margin(
+    supply_target: ArrayLike, hot: ArrayLike, outlet: ArrayLike, bypass: ArrayLike, sink: ArrayLike
+) -> Array:
+    """Return the share of the radiator area that could be missing with the supply temperature still met.
+
+    Negative when the radiator is too small now: −0.1 means that a tenth more area is needed.
+
+    Parameters
+    ----------
+    supply_target : array_like
+        Set point of the coolant supply [K].
+    hot, outlet : array_like
+        Coolant at the radiator's inlet and outlet [K].
+    bypass : array_like
+        Share of the coolant past the radiator.
+    sink : array_like
+        Effective sink temperature of the radiating faces [K].
+
+    Notes
+    -----
+    1 − ∫(target…hot) / ((1 − bypass)·∫(outlet…hot)): the area to cool all coolant to the target over the area that cools
+    the present part of it to the present outlet, with the film and fin resistance as they are now.
+    """
+    heat, target = np.asarray(hot, dtype=float), np.asarray(supply_target, dtype=float)
+    needed = np.where(heat > target, cooling_integral(np.minimum(target, heat), heat, sink), 0.0)
+    used = (1.0 - np.asarray(bypass, dtype=float)) * cooling_integral(np.minimum(outlet, heat), heat, sink)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        margin = 1.0 - needed / used
+    # Without heat to reject there is nothing to measure the radiator by: all of it is spare.
+    return np.where(used > 0.0, margin, np.where(needed > 0.0, -np.inf, 1.0))

@@ -1,0 +1,170 @@
+"""The coupled run: one generator that yields one tick of the whole plant after the other.
+
+Everything that watches a run (progress, writer, pictures, statistics) consumes the same stream of `Tick`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.case import Case
+from twin.compute import FleetTick
+from twin.environment_track import FaceFluxes, TickEnvironment
+from twin.ledger import Ledger
+from twin.module_group import GroupTick
+from twin.plant import Plant
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What the plant did between `time` and `time + dt`.
+
+    Attributes
+    ----------
+    time, dt : float
+        Start since the beginning of the run, and length [s].
+    environment : TickEnvironment
+    groups : tuple of GroupTick
+        Per class of modules: power, battery, temperatures.
+    cards : FleetTick
+        Power, heat, throttling and work of all cards, per module.
+    ledger : Ledger
+        Cumulative; the run goes on booking into it.
+    """
+
+    time: float
+    dt: float
+    environment: TickEnvironment
+    groups: tuple[GroupTick, ...]
+    cards: FleetTick
+    ledger: Ledger
+
+    @property
+    def end(self) -> float:
+        """End of the tick [s]."""
+        return self.time + self.dt
+
+
+class Simulation:
+    """A plant and where it is in time.
+
+    Parameters
+    ----------
+    plant : Plant
+    """
+
+    def __init__(self, plant: Plant):
+        self.plant = plant
+        self.time = 0.0
+        self.ledger = Ledger(plant.modules)
+
+    def settle(self) -> None:
+        """Start from the thermal balance under the mean fluxes of the first orbit, with the jobs of time zero."""
+        plant = self.plant
+        self._place_jobs(0.0)
+        activity = plant.workload.activity(0.0, plant.orbits[0].period)
+        asked = np.append(activity, 0.0)[plant.workload.job_of_card]
+        load = np.add.reduceat(asked, plant.fleet.module_start[:-1])
+        means = _mean_fluxes(plant)
+        for group, faces in zip(plant.groups, means):
+            static = group.card.resident_power + group.card.leakage_power
+            power = group.design.racks.cards * static + load[group.modules] * group.card.dynamic_power
+            group.settle(faces, power)
+            for index in range(group.modules.start, group.modules.stop):
+                at = slice(plant.fleet.module_start[index], plant.fleet.module_start[index + 1])
+                plate = group.temperature["cold_plate"][index - group.modules.start]
+                mean = power[index - group.modules.start] / group.design.racks.cards
+                plant.fleet.temperature[at] = plate + mean * group.card.junction_resistance
+
+    def run(self, stop: float) -> Iterator[Tick]:
+        """Yield ticks until `stop` [s since the start of the run]."""
+        for environment in self.plant.track.ticks(self.time, stop):
+            yield self.tick(environment)
+            self.time = environment.time + environment.dt
+
+    def tick(self, environment: TickEnvironment) -> Tick:
+        """Advance the plant by one tick, in the order in which energy flows."""
+        plant, faces = self.plant, environment.faces
+        points = [group.array_point(f) for group, f in zip(plant.groups, faces)]
+        caps = [group.card_cap(environment, point) for group, point in zip(plant.groups, points)]
+        cards = self._run_cards(environment, np.concatenate(caps))
+        groups = tuple(
+            group.advance(environment, f, point, cap, cards)
+            for group, f, point, cap in zip(plant.groups, faces, points, caps)
+        )
+        self._book(environment.dt, groups, cards)
+        return Tick(environment.time, environment.dt, environment, groups, cards, self.ledger)
+
+    def _place_jobs(self, time: float) -> None:
+        plant = self.plant
+        if plant.workload.schedule(time):
+            plant.fleet.assign(plant.workload.job_of_card, len(plant.workload.jobs))
+
+    def _run_cards(self, environment: TickEnvironment, cap: Array) -> FleetTick:
+        """Schedule, then advance every card in sub-steps of at most the card step."""
+        plant, time, dt = self.plant, environment.time, environment.dt
+        self._place_jobs(time)
+        steps = max(1, int(np.ceil(dt / plant.case.numerics.card_step - 1e-9)))
+        length = dt / steps
+        activity = np.array([plant.workload.activity(time + k * length, length) for k in range(steps)])
+        plate = np.concatenate([group.temperature["cold_plate"] for group in plant.groups])
+        cards = plant.fleet.advance(length, steps, activity, plate, cap)
+        ended = plant.workload.advance(time, dt, cards.job_pace)
+        if ended.size:
+            plant.fleet.assign(plant.workload.job_of_card, len(plant.workload.jobs))
+        return cards
+
+    def _book(self, dt: float, groups: tuple[GroupTick, ...], cards: FleetTick) -> None:
+        for group, done in zip(self.plant.groups, groups):
+            at = group.modules
+            emitted, stored = (np.array([getattr(t, name) for t in done.thermal]) for name in ("emitted", "stored"))
+            self.ledger.book(
+                at,
+                absorbed=dt * done.absorbed,
+                emitted=dt * emitted,
+                exported=dt * done.exported,
+                stored=stored + cards.stored_energy_change[at],
+                battery=-dt * done.battery.chemical_power,
+                electrical=dt * done.flows.solar_used,
+                cards=dt * cards.power[at],
+            )
+
+
+def _mean_fluxes(plant: Plant) -> list[FaceFluxes]:
+    """Mean fluxes of the first orbit, per group."""
+    ticks = list(plant.track.ticks(0.0, plant.orbits[0].period))
+    weight = np.array([t.dt for t in ticks]) / sum(t.dt for t in ticks)
+    names = ("direct", "albedo", "infrared", "incidence_cosine")
+    return [
+        FaceFluxes(
+            *(np.tensordot(weight, np.stack([getattr(t.faces[g], name) for t in ticks]), axes=1) for name in names)
+        )
+        for g in range(len(plant.groups))
+    ]
+
+
+def simulate(case: Case) -> Iterator[Tick]:
+    """Run a case; yield its ticks.
+
+    Parameters
+    ----------
+    case : Case
+
+    Yields
+    ------
+    Tick
+
+    Examples
+    --------
+    >>> for tick in simulate(Case.load("cases/experimental-satellite.yaml")):
+    ...     print(tick.end, tick.cards.power.sum())
+    """
+    simulation = Simulation(Plant.build(case))
+    simulation.settle()
+    yield from simulation.run(simulation.plant.duration)

@@ -1,0 +1,104 @@
+"""Conduction with radiation and convection: NAFEMS and VPCS benchmarks, one per statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from twin.verification.registry import Check, ReferenceCase
+
+CELSIUS = 273.15
+
+
+def nafems_t2() -> Iterator[Check]:
+    """Bar with one end at 1000 K, the other radiating to 300 K, sides insulated."""
+    from meshes.panel import radiator_panel
+    from solvers.materials import Material, Section
+    from solvers.thermal import ThermalModel
+
+    bar = radiator_panel(width=0.1, height=0.01, cell_size=0.0025)
+    steel = Material(conductivity=55.563)
+    model = ThermalModel(bar, {"panel": Section.of(steel, 0.01)}, stefan_boltzmann=5.67e-8)
+    model.fix("left", 1000.0)
+    model.radiate(model.boundary("right"), emissivity=0.98, sink_temperature=300.0)
+    field = model.field(model.solve_steady(500.0))
+    assert field is not None
+    yield Check("temperature of the radiating end, K", 926.97, float(field[bar.facet("right")].mean()), 0.01)
+
+
+def nafems_t3() -> Iterator[Check]:
+    """Bar at 0 °C, one end held, the other at 100 sin(πt/40) °C: one-dimensional transient."""
+    from meshes.panel import radiator_panel
+    from solvers.materials import Material, Section
+    from solvers.thermal import ThermalModel
+
+    bar = radiator_panel(width=0.1, height=0.005, cell_size=0.001)
+    model = ThermalModel(bar, {"panel": Section.of(Material(35.0, 7200.0, 440.5), 0.01)})
+    model.fix("left", CELSIUS)
+    model.fix("right", lambda t: CELSIUS + 100.0 * np.sin(np.pi * t / 40.0))
+    state = model.state(CELSIUS)
+    for step in model.integrate(state, 0.0, 32.0, tolerance=0.002):
+        state = step.end
+    field = model.field(state)
+    assert field is not None
+    at = np.isclose(bar.points[:, 0], 0.08)
+    yield Check("temperature at x = 0.08 m, t = 32 s, °C", 36.6031, float(field[at].mean()) - CELSIUS, 5e-3, True)
+
+
+def vpcs_tpnv01() -> Iterator[Check]:
+    """Hollow sphere between radiation inside and convection outside."""
+    from solvers.materials import Material
+    from solvers.thermal import ThermalModel
+
+    inner, outer, ambient, surroundings = 0.300, 0.392, 20.0 + CELSIUS, 500.0 + CELSIUS
+    wedge = spherical_wedge(inner, outer, half_angle=0.02, cells=(2, 2, 24))
+    model = ThermalModel(wedge, {"sphere": Material(conductivity=40.0)}, stefan_boltzmann=5.73e-8)
+    model.radiate(model.boundary("inside"), emissivity=0.6, sink_temperature=surroundings)
+    model.convect(model.boundary("outside"), coefficient=133.5, fluid_temperature=ambient)
+    field = model.field(model.solve_steady(300.0))
+    assert field is not None
+    hot = float(field[np.unique(wedge.facet("inside"))].mean())
+    cold = float(field[np.unique(wedge.facet("outside"))].mean())
+    yield Check("inner temperature, °C", 91.77, hot - CELSIUS, 0.1)
+    yield Check("outer temperature, °C", 71.22, cold - CELSIUS, 0.1)
+    yield Check("inner flux, W/m²", 11675.0, 0.6 * 5.73e-8 * (surroundings**4 - hot**4), 0.005, True)
+    yield Check("outer flux, W/m²", 6838.0, 133.5 * (cold - ambient), 0.005, True)
+
+
+def spherical_wedge(inner: float, outer: float, half_angle: float, cells: tuple[int, int, int]):  # type: ignore[no-untyped-def]
+    """Hexahedra between two spheres within a small angle; the four side faces are planes of symmetry."""
+    from meshes.mesh import Mesh
+
+    n, m, k = cells
+    longitude, latitude = (np.linspace(-half_angle, half_angle, count + 1) for count in (n, m))
+    radius = np.linspace(inner, outer, k + 1)
+    grid_r, grid_b, grid_l = np.meshgrid(radius, latitude, longitude, indexing="ij")
+    points = np.stack(
+        [grid_r * np.cos(grid_b) * np.cos(grid_l), grid_r * np.cos(grid_b) * np.sin(grid_l), grid_r * np.sin(grid_b)], -1
+    )
+    node = np.arange(points.size // 3).reshape(k + 1, m + 1, n + 1)
+    low, high = node[:-1], node[1:]
+
+    def corners(layer: np.ndarray) -> list[np.ndarray]:
+        return [layer[:, :-1, :-1], layer[:, :-1, 1:], layer[:, 1:, 1:], layer[:, 1:, :-1]]
+
+    hexahedra = np.stack([c.ravel() for c in (*corners(low), *corners(high))], axis=1)
+
+    def faces(layer: np.ndarray) -> np.ndarray:
+        return np.stack([c.ravel() for c in (layer[:-1, :-1], layer[:-1, 1:], layer[1:, 1:], layer[1:, :-1])], axis=1)
+
+    return Mesh(
+        points.reshape(-1, 3),
+        hexahedra,
+        "hexahedron",
+        regions={"sphere": np.arange(len(hexahedra))},
+        facets={"inside": faces(node[0]), "outside": faces(node[-1])},
+    )
+
+
+CASES = (
+    ReferenceCase("nafems-t2", "bar: fixed end, radiating end", "NAFEMS T2, Standard Benchmarks 1990", nafems_t2),
+    ReferenceCase("nafems-t3", "bar: transient with a sinusoidal end", "NAFEMS T3, Standard Benchmarks 1990", nafems_t3),
+    ReferenceCase("vpcs-tpnv01", "hollow sphere: radiation in, convection out", "SFM/VPCS TPNV01/89", vpcs_tpnv01),
+)
