@@ -6,13 +6,11 @@ from typing import Any
 
 __all__ = ["Case", "__version__"]
 
+__version__ = "0.1.0"
+
 
 def __getattr__(name: str) -> Any:
-    # Looked up on demand: `twin --help` must not pay for pydantic, pint or package metadata.
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("dawndusk")
+    # Looked up on demand: `twin --help` must not pay for pydantic and pint.
     if name == "Case":
         from twin.case import Case
 

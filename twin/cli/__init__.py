@@ -1,0 +1,193 @@
+"""The command `twin`.
+
+Each command is a plain function in a module of its own, imported when it is called: `twin --help` and
+`twin check` must not wait for meshes and arrays. A new command is one line in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import typer
+
+__all__ = ["COMMANDS", "Command", "app", "main"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command is, and what it does in one line."""
+
+    target: str
+    help: str
+
+    @property
+    def module(self) -> str:
+        """Module that holds the function."""
+        return self.target.partition(":")[0]
+
+    @property
+    def exists(self) -> bool:
+        """Whether its module is there."""
+        return importlib.util.find_spec(self.module) is not None
+
+    def load(self) -> Any:
+        """Import the function."""
+        module, _, function = self.target.partition(":")
+        return getattr(import_module(module), function)
+
+
+COMMANDS: dict[str, Command] = {
+    "check": Command("twin.cli.check:check", "Validate a case and print it with all defaults and units."),
+    "run": Command("twin.cli.run:run", "Simulate a case: tables, result.zarr, report, pictures."),
+    "orbit": Command("twin.cli.orbit:orbit", "Beta, eclipse season and fluxes of a case over the year."),
+    "size": Command("twin.cli.size:size", "Radiator area per sub-center with margins and uncertainty."),
+    "sweep": Command("twin.cli.sweep:sweep", "Vary keys of a case and run all variants."),
+    "feed": Command("twin.cli.feed:feed", "A plant that sends telemetry, simulated or replayed."),
+    "live": Command("twin.cli.live:live", "The live twin on a telemetry stream."),
+    "view": Command("twin.cli.view:view", "A 3D session in the browser, or a picture."),
+    "report": Command("twin.cli.report:report", "The HTML report of a result."),
+    "verify": Command(
+        "twin.cli.verify:verify", "Run the reference cases: expected, obtained, error, tolerance."
+    ),
+    "mesh": Command("twin.cli.mesh:mesh", "The mesh of a case with its named regions, for ParaView."),
+    "schema": Command("twin.cli.schema:schema", "The JSON Schema of case files, for editors."),
+}
+
+_HELP = """Thermal and power digital twin of an orbital data center.
+
+Look at what a case says, with all defaults and units:
+
+\b
+    twin check cases/experimental-satellite.yaml
+
+Run it, change a value, run it again:
+
+\b
+    twin run cases/experimental-satellite.yaml --out out/demo
+    twin run cases/experimental-satellite.yaml --set mission.age="5 yr" --out out/aged
+
+Exit codes: 0 success, 1 the run failed or a check is not met, 2 bad input.
+"""
+
+
+def app(called: str | None = None) -> typer.Typer:
+    """Build the application with one command in full and the others by name and help only.
+
+    Parameters
+    ----------
+    called : str, optional
+        The command to import; without it none is, which is enough for `--help`.
+    """
+    import typer
+
+    root = typer.Typer(
+        name="twin",
+        help=_HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+    @root.callback()
+    def options(
+        version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+    ) -> None:
+        if version:
+            raise typer.Exit(_print_version())
+
+    for name, command in COMMANDS.items():
+        if name == called:
+            root.command(name)(_interruptible(command.load()))
+        elif command.exists:
+            root.command(name, help=command.help)(_placeholder)
+    return root
+
+
+def _placeholder() -> None:
+    """Stand for a command that is listed but not called."""
+
+
+def _print_version() -> int:
+    from twin import __version__
+
+    print(f"dawndusk {__version__}")
+    return 0
+
+
+def _interruptible(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn an interrupt into exit code 130, which the command-line library would report as a failure."""
+
+    @functools.wraps(function)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        import typer
+
+        try:
+            return function(*arguments, **options)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return wrapped
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code.
+
+    Expected errors become one message on standard error: bad input 2, a failed run 1, interrupted 130.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows `twin` (default: of this process).
+    """
+    from twin.errors import DawnduskError
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:
+        return _print_version()
+    called = next((word for word in given if not word.startswith("-")), None)
+    if called is not None and not (called in COMMANDS and COMMANDS[called].exists):
+        print(_unknown_command(called), file=sys.stderr)
+        return 2
+    try:
+        app(called)(args=given or ["--help"], prog_name="twin")
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has gone; nothing is left to say, not even at interpreter exit.
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if not isinstance(error, DawnduskError) and not _from_solvers(error):
+            raise
+        from twin.cli.console import print_error
+
+        print_error(error)
+        return error.exit_code if isinstance(error, DawnduskError) else 1
+    return 0
+
+
+def _unknown_command(name: str) -> str:
+    from rapidfuzz import process
+
+    known = [other for other, command in COMMANDS.items() if command.exists]
+    best = process.extractOne(name, known, score_cutoff=50)
+    hint = f" (did you mean '{best[0]}'?)" if best else ""
+    return f"twin: there is no command '{name}'; expected one of {', '.join(known)}{hint}"
+
+
+def _from_solvers(error: Exception) -> bool:
+    """Whether it is an error that the field solvers or meshes raise on purpose."""
+    return any(cls.__module__.partition(".")[0] in ("solvers", "meshes") for cls in type(error).__mro__)
