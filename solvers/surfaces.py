@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
 
-from meshes.mesh import Mesh
+from meshes.mesh import Mesh, shell_normals
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -62,7 +63,9 @@ class Surfaces:
         count = int(self.patch.max()) + 1
         sides = (self.sides,) * count if isinstance(self.sides, str) else tuple(self.sides)
         if len(sides) != count:
-            raise SurfaceError(f"{len(sides)} sides given for {count} patches; give one word, or one per patch")
+            raise SurfaceError(
+                f"{len(sides)} sides given for {count} patches; give one word, or one per patch"
+            )
         unknown = sorted(set(sides) - {"front", "back", "both"})
         if unknown:
             raise SurfaceError(f"sides must be front, back or both, not {unknown[0]!r}")
@@ -76,14 +79,18 @@ class Surfaces:
         start = 0
         for row, corners in enumerate(polygons):
             if len(corners) not in (3, 4):
-                raise SurfaceError(f"polygon {row} has {len(corners)} corners; triangles and quadrilaterals are known")
+                raise SurfaceError(
+                    f"polygon {row} has {len(corners)} corners; triangles and quadrilaterals are known"
+                )
             numbers[row, : len(corners)] = np.arange(start, start + len(corners))
             start += len(corners)
         points = np.concatenate([np.asarray(corners, dtype=float) for corners in polygons])
         return cls(points, numbers, np.arange(len(polygons)), sides)
 
     @classmethod
-    def from_mesh(cls, mesh: Mesh, patch: Integers | None = None, sides: Sequence[Sides] | Sides = "both") -> Surfaces:
+    def from_mesh(
+        cls, mesh: Mesh, patch: Integers | None = None, sides: Sequence[Sides] | Sides = "both"
+    ) -> Surfaces:
         """Surfaces of a shell mesh, one patch per cell or as grouped.
 
         Parameters
@@ -189,8 +196,6 @@ def group_cells(mesh: Mesh, patch_size: float) -> Integers:
     """
     if not patch_size > 0.0:
         raise SurfaceError(f"patch size must be positive, not {patch_size} m")
-    from meshes.mesh import shell_normals
-
     centroid = mesh.points[mesh.cells].mean(axis=1)
     normal = shell_normals(mesh)
     normal /= np.linalg.norm(normal, axis=1)[:, None]
@@ -201,6 +206,27 @@ def group_cells(mesh: Mesh, patch_size: float) -> Integers:
     return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
+def face_node_shares(surfaces: Surfaces) -> csr_array:
+    """Share of each point in the area of each face, by vertex quadrature.
+
+    Parameters
+    ----------
+    surfaces : Surfaces
+
+    Returns
+    -------
+    (f, v) csr
+        Rows sum to one.
+    """
+    part = surfaces.polygon_areas / surfaces.corner_count
+    used = surfaces.polygons >= 0
+    corner_patch = np.repeat(surfaces.patch, surfaces.corner_count)
+    weight = np.repeat(part, surfaces.corner_count) / surfaces.patch_areas[corner_patch]
+    shape = (surfaces.patch_count, len(surfaces.points))
+    by_patch = csr_array(coo_array((weight, (corner_patch, surfaces.polygons[used])), shape=shape))
+    return csr_array(by_patch[surfaces.face_patch])
+
+
 def _check_arrays(surfaces: Surfaces) -> None:
     points, polygons, patch = surfaces.points, surfaces.polygons, surfaces.patch
     if points.ndim != 2 or points.shape[1] != 3:
@@ -208,7 +234,9 @@ def _check_arrays(surfaces: Surfaces) -> None:
     if polygons.ndim != 2 or polygons.shape[1] != 4 or not len(polygons):
         raise SurfaceError(f"polygons must have shape (p, 4) with p above 0, not {polygons.shape}")
     if patch.shape != (len(polygons),):
-        raise SurfaceError(f"patch must have one number per polygon, shape ({len(polygons)},), not {patch.shape}")
+        raise SurfaceError(
+            f"patch must have one number per polygon, shape ({len(polygons)},), not {patch.shape}"
+        )
     if not np.isfinite(points).all():
         raise SurfaceError(f"point {int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])} is not finite")
     if (polygons[:, :3] < 0).any() or (polygons >= len(points)).any():
