@@ -1,8 +1,8 @@
 """Ageing of lithium-ion cells: calendar and cycle loss of capacity, growth of resistance.
 
-Losses follow power laws, loss = k(stress)·x^z, in time or charge throughput. Under changing stress they are advanced
-along the curve of the present stress from the loss reached so far, which is exact under constant stress
-and does not depend on the size of the step.
+Losses follow power laws, loss = k(stress)·x^z, in time or charge throughput. Under changing stress they are
+advanced along the curve of the present stress from the loss reached so far, which is exact under constant
+stress and does not depend on the size of the step.
 
 References
 ----------
@@ -28,7 +28,8 @@ type Array = npt.NDArray[np.float64]
 class CalendarAgeing:
     r"""Square-root law of storage loss.
 
-    .. math:: q = k \exp\!\left[-\frac{E}{R}\left(\frac1T - \frac1{T_0}\right)\right] [c\,(s - 0.5)^3 + d]\,\sqrt t
+    .. math::
+        q = k \exp\left[-\frac{E}{R}\left(\frac1T - \frac1{T_0}\right)\right] [c\,(s - 0.5)^3 + d]\,\sqrt t
 
     The defaults are the lithium-iron-phosphate/graphite cell of [2]_.
 
@@ -65,9 +66,9 @@ class CycleAgeing:
 
     .. math:: q = \frac{B(c)}{100} \exp\!\left[\frac{-E + e\,c}{R T}\right] A^{z}
 
-    with the C-rate c and the charge throughput A (ampere hour discharged by a cell of the reference capacity). The
-    defaults are graphite-LiFePO4 [1]_: fitted at C/2, 2C, 6C and 10C, 15–60 °C, with 2 Ah cells; the time of the
-    tests is in them, so adding calendar ageing is on the safe side.
+    with the C-rate c and the charge throughput A (ampere hour discharged by a cell of the reference
+    capacity). The defaults are graphite-LiFePO4 [1]_: fitted at C/2, 2C, 6C and 10C, 15–60 °C, with 2 Ah
+    cells; the time of the tests is in them, so adding calendar ageing is on the safe side.
 
     Attributes
     ----------
@@ -117,7 +118,7 @@ class AgeingParameters:
 
 @dataclass(frozen=True)
 class BatteryHealth:
-    """Losses of capacity so far, as fractions of the new capacity, (N,); and the growth of resistance, (N,)."""
+    """Losses of capacity so far (fractions of the new capacity) and relative growth of resistance, (N,)."""
 
     calendar_loss: Array
     cycle_loss: Array
@@ -125,7 +126,7 @@ class BatteryHealth:
 
     @classmethod
     def new(cls, modules: int) -> BatteryHealth:
-        """Batteries without ageing."""
+        """Return batteries without ageing."""
         return cls(np.zeros(modules), np.zeros(modules), np.zeros(modules))
 
     @property
@@ -188,7 +189,7 @@ def advance(
 
 
 def _along_power_law(loss: Array, coefficient: Array, exponent: float, increment: Array) -> Array:
-    """Loss after an increment of x on loss = k·x^z, starting from the x that this k gives the present loss."""
+    """Add an increment of x on loss = k·x^z, starting from the x at which this k gives the present loss."""
     inverse = 1.0 / exponent
     grown = (loss**inverse + coefficient**inverse * increment) ** exponent
     return np.clip(grown, loss, np.maximum(loss, 1.0))

@@ -76,8 +76,8 @@ class BusParameters:
 class BusFlows:
     """Power flows of N modules, W, each (N,).
 
-    ``solar_used + battery_power = sum(load_supplied) + sum(losses)`` to rounding, module by module where each has its
-    own bus, else over the modules of a bus (`exchange` is what a module gets from the others).
+    ``solar_used + battery_power = sum(load_supplied) + sum(losses)`` to rounding, module by module where each
+    has its own bus, else over the modules of a bus (`exchange` is what a module gets from the others).
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class BusFlows:
         return self.solar_used + self.battery_power + self.exchange - sinks
 
 
-class _Pool:
+class BusPool:
     """Sums over the modules of a bus and back."""
 
     def __init__(self, modules: int, bus_of_module: npt.ArrayLike | None):
@@ -130,8 +130,16 @@ class _Pool:
             return values
         return np.bincount(self.index, weights=values)[self.index]
 
+    def fraction(self, weights: Array) -> Array:
+        """Share of each module in its bus, (N,): in proportion to weights, equal parts where all are zero."""
+        if self.index is None:
+            return np.ones_like(weights)
+        total = self.total(weights)
+        members = np.bincount(self.index)[self.index]
+        return np.where(total > 0.0, weights / np.where(total > 0.0, total, 1.0), 1.0 / members)
+
     def share(self, wanted: Array, available: Array) -> Array:
-        """Share of `wanted`, alike for all modules of a bus, that `available` (a bus sum) covers, in [0, 1]."""
+        """Share of `wanted`, alike for all modules of a bus, that the bus sum `available` covers, [0, 1]."""
         asked = self.total(wanted)
         some = asked > 0.0
         # The order matters where powers are so small that their ratio overflows.
@@ -151,9 +159,10 @@ def dispatch(
 ) -> BusFlows:
     """Balance the bus for one step.
 
-    The Sun serves first. Short of power the batteries discharge; with a surplus they charge; what is still missing is
-    shed from the last load of `LOADS` backwards; what is still left over is not drawn from the array. On a shared bus loads
-    of a kind are served in proportion to what they ask, batteries in proportion to what they can.
+    The Sun serves first. Short of power the batteries discharge; with a surplus they charge; what is still
+    missing is shed from the last load of `LOADS` backwards; what is still left over is not drawn from the
+    array. On a shared bus loads of a kind are served in proportion to what they ask, batteries in proportion
+    to what they can.
 
     Parameters
     ----------
@@ -165,8 +174,8 @@ def dispatch(
     battery_discharge_limit, battery_charge_limit : array_like, shape (N,)
         At the battery terminals, W, at least 0: `twin.battery.power_limits`.
     reserve_discharge_limit : array_like, shape (N,), optional
-        Discharge limit for all loads but compute, when they may go below the depth-of-discharge limit; at least
-        `battery_discharge_limit`.
+        Discharge limit for all loads but compute, when they may go below the depth-of-discharge limit; at
+        least `battery_discharge_limit`.
     bus_of_module : array_like of int, shape (N,), optional
         Bus of each module. By default each has its own.
 
@@ -182,7 +191,7 @@ def dispatch(
     solar, discharge_limit, charge_limit, reserve_limit, asked = _checked_inputs(
         solar_available, battery_discharge_limit, battery_charge_limit, reserve_discharge_limit, demands
     )
-    pool = _Pool(solar.size, bus_of_module)
+    pool = BusPool(solar.size, bus_of_module)
     regulator, converter = parameters.solar_regulator, parameters.battery_converter
 
     solar_at_bus = regulator.output_for(solar)

@@ -18,8 +18,8 @@ class ConverterParameters:
 
     .. math:: \frac{P_{loss}}{P_r} = a + b\,x + c\,x^2, \qquad x = \frac{P_{out}}{P_r}
 
-    The constant is drive, control and core loss, the linear term conduction in junctions and switching, the quadratic
-    one resistance [1]_. A converter that carries nothing is switched off and loses nothing.
+    The constant is drive, control and core loss, the linear term conduction in junctions and switching, the
+    quadratic one resistance [1]_. A converter that carries nothing is switched off and loses nothing.
 
     Attributes
     ----------
@@ -35,7 +35,8 @@ class ConverterParameters:
 
     References
     ----------
-    .. [1] R. W. Erickson and D. Maksimović, "Fundamentals of Power Electronics", 3rd ed., Springer, 2020, ch. 3 and 4.
+    .. [1] R. W. Erickson and D. Maksimović, "Fundamentals of Power Electronics", 3rd ed., Springer, 2020, ch.
+    3 and 4.
     """
 
     rated_power: float | Array
@@ -63,7 +64,7 @@ class ConverterParameters:
         load_fractions: npt.ArrayLike,
         efficiencies: npt.ArrayLike,
     ) -> Self:
-        """Converter fitted to points of an efficiency curve (non-negative least squares on the loss).
+        """Fit a converter to points of an efficiency curve (non-negative least squares on the loss).
 
         One point gives a constant efficiency; with two or more the curve bends as the points say.
 
@@ -85,7 +86,8 @@ class ConverterParameters:
         efficiency = np.atleast_1d(np.asarray(efficiencies, dtype=float))
         if load.shape != efficiency.shape or load.ndim != 1 or load.size == 0 or not np.all(load > 0.0):
             raise ValueError(
-                f"load_fractions: {load_fractions!r}, expected positive fractions, one per efficiency ({efficiency.size})"
+                f"load_fractions: {load_fractions!r}, "
+                f"expected {efficiency.size} positive fractions, one per efficiency"
             )
         if not np.all((efficiency > 0.0) & (efficiency <= 1.0)):
             raise ValueError(f"efficiencies: {efficiencies!r}, expected fractions in (0, 1]")
@@ -98,18 +100,19 @@ class ConverterParameters:
         return cls(rated_power, float(fixed), float(linear), float(quadratic))
 
     def input_for(self, output: Array) -> Array:
-        """Input that an output needs, W, shape of `output`; zero for zero."""
+        """Return the input that an output needs, W; zero for zero."""
         wanted = np.maximum(output, 0.0)
         fraction = wanted / self.rated_power
         loss = self.rated_power * (self.fixed + fraction * (self.linear + self.quadratic * fraction))
         return np.where(wanted > 0.0, wanted + loss, 0.0)
 
     def output_for(self, power_in: Array) -> Array:
-        """Output that an input gives, W, shape of `power_in`; zero where the input does not cover the fixed loss."""
+        """Return the output that an input gives, W; zero where the input does not cover the fixed loss."""
         given = np.maximum(power_in, 0.0)
         fraction = np.maximum(given / self.rated_power - self.fixed, 0.0)
         slope = 1.0 + self.linear
-        # Root of c·x² + (1+b)·x = y written without a difference of nearly equal numbers, nor overflow for huge y.
+        # Root of c·x² + (1+b)·x = y written without a difference of nearly equal numbers, nor overflow for
+        # huge y.
         root = np.hypot(slope, 2.0 * np.sqrt(self.quadratic) * np.sqrt(fraction))
         return np.minimum(self.rated_power * (2.0 * fraction / (slope + root)), given)
 

@@ -55,7 +55,8 @@ class SolarArrayParameters:
     blocking_diode_drop : float
         Forward voltage of a string's blocking diode, V.
     harness_efficiency : float
-        Share of the power that passes the harness at the reference point; the loss grows with the square of power.
+        Share of the power that passes the harness at the reference point; the loss grows with the square of
+        power.
     mppt_efficiency : float
         Share of the maximum power that the tracker finds. The rest is never extracted: it stays in the cells.
     gap_absorptance, gap_emissivity : float
@@ -164,9 +165,10 @@ class ArrayPoint:
 
 @dataclass(frozen=True)
 class ArrayFlows:
-    """Where the power drawn from the cells goes: ``cell_power = power + diode_loss + harness_loss``, all W, (N,).
+    """Where the power drawn from the cells goes, W, each (N,).
 
-    The diodes sit on the panel, so ``diode_loss`` heats the array; ``harness_loss`` heats the harness.
+    ``cell_power = power + diode_loss + harness_loss``. The diodes sit on the panel: ``diode_loss`` heats the
+    array; ``harness_loss`` heats the harness.
     """
 
     power: Array
@@ -205,10 +207,9 @@ def maximum_power(
 ) -> ArrayPoint:
     r"""Most that an array can give, with the voltage and the shares that its losses need.
 
-    Cells at their maximum-power point (`twin.solar_cell.max_power_point`), found by the tracker to within its
-    efficiency; each string loses :math:`V_d / (N_s V_{mp})` in its blocking diode; the harness loses
-    :math:`r P^2`. Drawing more than :math:`P = 1/(2r)` through the harness would deliver less, so that is where
-    the tracker stops.
+    Cells are at their maximum-power point (`twin.solar_cell.max_power_point`), found by the tracker to within
+    its efficiency. Each string loses :math:`V_d / (N_s V_{mp})` in its blocking diode. The harness loses
+    :math:`r P^2`; drawing more than :math:`P = 1/(2r)` through it would deliver less, so the tracker stops there.
 
     Parameters
     ----------

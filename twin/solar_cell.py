@@ -199,7 +199,8 @@ class CellParameters:
         """
         if not 0.0 < efficiency < 1.0:
             raise ValueError(f"efficiency: {efficiency!r}, expected a fraction in (0, 1)")
-        # Vmp/Voc, Imp/Isc and the relative slopes of current are those of the 3G30A datasheet (docs/theory/power.md).
+        # Vmp/Voc, Imp/Isc and the relative slopes of current are those of the 3G30A datasheet
+        # (docs/theory/power.md).
         voltage = 0.8955 * open_circuit_voltage
         flux = float(datasheet.get("reference_flux", 1367.0))  # type: ignore[arg-type]
         current = efficiency * flux * area / voltage
@@ -228,8 +229,8 @@ def _require(owner: object, name: str, holds: bool, expected: str) -> None:
 def kelly_ratio(incidence_cosine: npt.ArrayLike) -> Array:
     """Ratio of the Kelly cosine to the cosine.
 
-    A covered cell follows the cosine law to about 50 degrees; beyond, reflection at the cover and edges cost more
-    than the cosine, and it delivers nothing beyond 85 degrees [2]_.
+    A covered cell follows the cosine law to about 50 degrees; beyond, reflection at the cover and edges cost
+    more than the cosine, and it delivers nothing beyond 85 degrees [2]_.
 
     Parameters
     ----------
@@ -248,7 +249,7 @@ def kelly_ratio(incidence_cosine: npt.ArrayLike) -> Array:
 def max_power_point(
     cell: CellParameters, effective_flux: npt.ArrayLike, temperature: npt.ArrayLike
 ) -> tuple[Array, Array]:
-    r"""Current and voltage at maximum power of an unirradiated cell.
+    r"""Find current and voltage at maximum power of an unirradiated cell.
 
     .. math::
         I_{mp} = g\,[I_{mp,0} + a\,(T - T_0)], \qquad
@@ -311,9 +312,10 @@ def short_circuit_current(
 def radiation_factor(cell: CellParameters, fluence: npt.ArrayLike) -> Array:
     r"""Remaining maximum-power factor after a fluence.
 
-    Damage goes as :math:`1 - C \log_{10}(1 + \phi/\phi_0)` [3]_: the datasheet's points are interpolated monotonically
-    (PCHIP) over :math:`\log_{10}(1 + \phi/\phi_0)`, with the onset :math:`\phi_0` one decade below the first point, the
-    factor 1 at zero fluence, and the last segment's slope kept beyond the table, down to 0.
+    Damage goes as :math:`1 - C \log_{10}(1 + \phi/\phi_0)` [3]_: the datasheet's points are interpolated
+    monotonically (PCHIP) over :math:`\log_{10}(1 + \phi/\phi_0)`, with the onset :math:`\phi_0` one decade
+    below the first point, the factor 1 at zero fluence, and the last segment's slope kept beyond the table,
+    down to 0.
 
     Parameters
     ----------
