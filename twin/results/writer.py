@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -95,7 +96,7 @@ class ResultWriter:
                 "result_format": RESULT_FORMAT,
                 "complete": False,
                 "start": utc.isoformat(),
-                "version": _installed_version("dawndusk"),
+                "version": _own_version(),
                 "environment": json.dumps(run_environment()),
                 **_storable(attributes or {}),
             }
@@ -330,6 +331,16 @@ def run_environment() -> dict[str, str]:
         "cpu_count": str(os.cpu_count()),
         **{name: version for name, version in versions.items() if version != "unknown"},
     }
+
+
+def _own_version() -> str:
+    version = _installed_version("dawndusk")
+    source = Path(__file__).parents[2] / "pyproject.toml"
+    if version == "unknown" and source.is_file():  # run from a checkout that is not installed
+        return str(
+            tomllib.loads(source.read_text(encoding="utf-8")).get("project", {}).get("version", version)
+        )
+    return version
 
 
 def _installed_version(distribution: str) -> str:

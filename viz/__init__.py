@@ -1,0 +1,1 @@
+"""Pictures, scenes and reports from results; reads results only."""

@@ -1,0 +1,263 @@
+"""The module in its surroundings, coloured by the finite element temperature of its radiator panels."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from twin.results import elapsed_seconds, open_result
+from viz.fields import PanelField, read_panel
+from viz.module_geometry import ZENITH, ModuleGeometry, Plate, Sky, module_geometry, sky_at
+
+type Floats = NDArray[np.float64]
+
+COLOUR_MAP = "plasma"
+"""Perceptually even, and its dark end still stands out from the sky."""
+
+VIEW_ANGLE = float(np.deg2rad(34.0))
+"""Height of the field of view [rad]."""
+
+
+@dataclass(frozen=True)
+class ModuleScene:
+    """All that the picture of a module shows.
+
+    Attributes
+    ----------
+    field : PanelField
+        Panel temperature, at the time of the picture.
+    sky : Sky
+        Sun and Earth at that time.
+    geometry : ModuleGeometry
+        Body, wings and panels.
+    index : int
+        Tick of the result nearest to the field.
+    """
+
+    field: PanelField
+    sky: Sky
+    geometry: ModuleGeometry
+    index: int
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A rendered view.
+
+    Attributes
+    ----------
+    image : (row, column, 3) array
+        RGB.
+    compass : {name: (right, up, towards the viewer)}
+        Unit vectors to ``Sun`` and ``Earth`` and along ``velocity``, as the viewer sees them.
+    """
+
+    image: NDArray[np.uint8]
+    compass: dict[str, tuple[float, float, float]]
+
+
+def load_scene(path: Path, time: float, name: str | None = None) -> ModuleScene:
+    """Read the scene of `path` nearest to `time` [s since start].
+
+    Raises
+    ------
+    BadInput
+        The result cannot be opened or has no fields.
+    """
+    result = open_result(path)
+    field = read_panel(path, time, name)
+    orbit = result["orbit"].to_dataset()
+    index = int(np.abs(elapsed_seconds(orbit["time"], result) - field.time).argmin())
+    sky = sky_at(orbit, index)
+    size = np.ptp(field.points, axis=0)
+    count = max(1, round(_module_radiator_area(result, field.area) / field.area))
+    geometry = module_geometry(result, (float(size[0]), float(size[1])), count, sky.sun)
+    return ModuleScene(field, sky, geometry, index)
+
+
+def render(
+    scene: ModuleScene, limits: tuple[float, float], size: tuple[int, int] = (1500, 1000)
+) -> Rendering:
+    """Render the scene off screen, with no display and no GPU needed.
+
+    Parameters
+    ----------
+    scene : ModuleScene
+        From `load_scene`.
+    limits : (float, float)
+        Temperatures at the ends of the colour map [K].
+    size : (int, int)
+        Width and height [pixel].
+
+    Returns
+    -------
+    Rendering
+        The image, and the directions of the Sun, the Earth and the velocity in it.
+    """
+    prefer_headless_rendering()
+    import pyvista as pv
+
+    plotter = pv.Plotter(off_screen=True, window_size=list(size), lighting="none")
+    plotter.set_background("#0a0e18", top="#04060b")
+    extent = _extent(scene.geometry)
+    _add_lights(plotter, pv, scene.sky)
+    _add_earth(plotter, pv, scene.sky, extent)
+    _add_body_and_wings(plotter, pv, scene.geometry)
+    for plate in scene.geometry.panels:
+        mesh = pv.PolyData.from_regular_faces(_placed(scene.field, plate), scene.field.triangles)
+        mesh.point_data["temperature"] = scene.field.temperature
+        # Unlit: a colour must mean the same temperature wherever it is.
+        plotter.add_mesh(mesh, scalars="temperature", cmap=COLOUR_MAP, clim=limits, lighting=False,
+                         show_scalar_bar=False, n_colors=512)  # fmt: skip
+        outline = pv.MultipleLines(np.vstack([plate.corners, plate.corners[:1]]))
+        plotter.add_mesh(outline, color="#e8e8e8", line_width=2, lighting=False)
+    _aim_camera(plotter, scene, extent)
+    plotter.enable_anti_aliasing("ssaa")
+    image = np.asarray(plotter.screenshot(return_img=True))
+    compass = _compass(plotter, scene)
+    plotter.close()
+    return Rendering(image, compass)
+
+
+def prefer_headless_rendering() -> None:
+    """Make VTK draw without a window system where there is none, unless the user chose otherwise.
+
+    VTK finds out by itself, but only after it has complained about the missing display.
+    """
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+
+
+def _module_radiator_area(result: xr.DataTree, otherwise: float) -> float:
+    module = result["module"].to_dataset()
+    if "radiator_area" not in module:
+        return otherwise
+    area = float(np.asarray(module["radiator_area"]).flat[0])
+    return area if np.isfinite(area) else otherwise
+
+
+def _placed(field: PanelField, plate: Plate) -> Floats:
+    """Return the points of the panel in the frame of the scene."""
+    low, size = field.points.min(axis=0), np.ptp(field.points, axis=0)
+    across = 2.0 * (field.points[:, :2] - low[:2]) / size[:2] - 1.0
+    return plate.centre + across[:, :1] * plate.half_width + across[:, 1:] * plate.half_height
+
+
+def _extent(geometry: ModuleGeometry) -> float:
+    corners = np.vstack([plate.corners for plate in (*geometry.wings, *geometry.panels)])
+    return float(np.linalg.norm(corners, axis=1).max())
+
+
+def _add_lights(plotter: Any, pv: Any, sky: Sky) -> None:
+    sun = pv.Light(position=tuple(1e3 * sky.sun), focal_point=(0, 0, 0), light_type="scene light")
+    sun.intensity = 1.15 * sky.illuminated_fraction
+    plotter.add_light(sun)
+    fill = pv.Light(light_type="headlight")
+    fill.intensity = 0.38
+    plotter.add_light(fill)
+
+
+def _add_earth(plotter: Any, pv: Any, sky: Sky, extent: float) -> None:
+    """Add the Earth at its true angular size, far enough that the module sees no parallax in it."""
+    radius = 400.0 * extent
+    centre = -ZENITH * radius / np.sin(sky.earth_angular_radius)
+    sphere = pv.Sphere(radius=radius, center=centre, theta_resolution=240, phi_resolution=240)
+    # Day and night by the Sun's height over each point: the terminator stays visible in eclipse.
+    height = np.asarray(sphere.point_normals, dtype=np.float64) @ sky.sun
+    day = 1.0 / (1.0 + np.exp(-height / 0.10))
+    night, noon = np.array([13, 22, 48]), np.array([96, 156, 214])
+    sphere.point_data["colour"] = (night + day[:, None] * (noon - night)).astype(np.uint8)
+    plotter.add_mesh(sphere, scalars="colour", rgb=True, lighting=False, reset_camera=False)
+    air = pv.Sphere(radius=1.003 * radius, center=centre, theta_resolution=240, phi_resolution=240)
+    plotter.add_mesh(air, color="#6fa8dc", opacity=0.35, lighting=False, reset_camera=False, culling="front")
+
+
+def _add_body_and_wings(plotter: Any, pv: Any, geometry: ModuleGeometry) -> None:
+    edge = geometry.body_edge
+    box = pv.Cube(x_length=edge, y_length=edge, z_length=edge)
+    plotter.add_mesh(box, color="#c9a553", show_edges=True, edge_color="#8a6d2c", ambient=0.45, specular=0.3)
+    for wing in geometry.wings:
+        _add_wing(plotter, pv, wing)
+    for plate in (*geometry.wings, *geometry.panels):
+        near = plate.corners[np.argsort(np.linalg.norm(plate.corners, axis=1))[:2]].mean(axis=0)
+        plotter.add_mesh(
+            pv.Tube(pointa=(0, 0, 0), pointb=near, radius=0.025 * edge), color="#b8bcc4", ambient=0.3
+        )
+
+
+def _add_wing(plotter: Any, pv: Any, wing: Plate) -> None:
+    normal = np.cross(wing.half_width, wing.half_height)
+    normal /= np.linalg.norm(normal)
+    thickness = 0.01 * float(np.linalg.norm(wing.half_height))
+    for side, colour, lines in ((1.0, "#1d3f7a", "#8fa8cf"), (-1.0, "#8a8070", "#b9b0a0")):
+        shifted = Plate(wing.centre + side * thickness * normal, wing.half_width, wing.half_height)
+        face = pv.PolyData.from_regular_faces(shifted.corners, np.array([[0, 1, 2, 3]]))
+        plotter.add_mesh(face, color=colour, ambient=0.5, specular=0.25)
+        lift = side * thickness * normal
+        grid = [(wing.half_width, wing.half_height, 9), (wing.half_height, wing.half_width, 3)]
+        for across, along, count in grid:
+            for share in np.linspace(-1.0, 1.0, count).tolist():
+                middle = shifted.centre + lift + share * across
+                line = pv.Line(middle - along, middle + along)
+                plotter.add_mesh(line, color=lines, line_width=1, lighting=False)
+
+
+def _aim_camera(plotter: Any, scene: ModuleScene, extent: float) -> None:
+    """Look at the panels from behind the wings and a little from above, so that no part hides them."""
+    first = scene.geometry.panels[0]
+    normal = np.cross(first.half_width, first.half_height)
+    view = 0.72 * normal / np.linalg.norm(normal) - 0.70 * scene.sky.sun
+    view -= ZENITH * float(view @ ZENITH)
+    length = float(np.linalg.norm(view))
+    view = (view / length if length > 1e-6 else np.array([1.0, 0.0, 0.0])) + 0.30 * ZENITH
+    view /= np.linalg.norm(view)
+    corners = np.vstack([plate.corners for plate in (*scene.geometry.wings, *scene.geometry.panels)])
+    aspect = plotter.window_size[0] / plotter.window_size[1]
+    focus, distance = _fit(corners, view, VIEW_ANGLE, aspect)
+    plotter.camera.view_angle = np.rad2deg(VIEW_ANGLE)
+    plotter.camera.focal_point = tuple(focus)
+    plotter.camera.position = tuple(focus + distance * view)
+    plotter.camera.up = tuple(ZENITH)
+    plotter.camera.clipping_range = (0.05 * extent, 2000.0 * extent)
+
+
+def _fit(corners: Floats, view: Floats, view_angle: float, aspect: float) -> tuple[Floats, float]:
+    """Return focus and distance of a camera in direction `view` that sees all corners.
+
+    They fill the width or the upper part of the height; the lower part is left to the limb of the Earth.
+    """
+    right, up = _screen_axes(view)
+    focus: Floats = corners.mean(axis=0)
+    distance = 3.0 * float(np.ptp(corners, axis=0).max())
+    tangent = float(np.tan(0.5 * view_angle))
+    for _ in range(30):  # perspective makes it implicit; each pass halves the error or better
+        offset = corners - focus
+        depth = distance - offset @ view
+        x, y = (offset @ right) / depth, (offset @ up) / depth
+        half = 0.5 * np.array([np.ptp(x), np.ptp(y)])
+        target = np.array([0.0, 0.26 * tangent])
+        shift = 0.5 * np.array([x.max() + x.min(), y.max() + y.min()]) - target
+        focus = focus + distance * (shift[0] * right + shift[1] * up)
+        distance *= 0.5 + 0.5 * float(max(half[0] / (0.86 * aspect * tangent), half[1] / (0.62 * tangent)))
+    return focus, distance
+
+
+def _screen_axes(view: Floats) -> tuple[Floats, Floats]:
+    right = np.cross(ZENITH, view)
+    right /= np.linalg.norm(right)
+    return right, np.cross(view, right)
+
+
+def _compass(plotter: Any, scene: ModuleScene) -> dict[str, tuple[float, float, float]]:
+    backward = np.array(plotter.camera.position) - np.array(plotter.camera.focal_point)
+    backward /= np.linalg.norm(backward)
+    axes = np.array([*_screen_axes(backward), backward])
+    directions = {"Sun": scene.sky.sun, "Earth": -ZENITH, "velocity": np.array([1.0, 0.0, 0.0])}
+    return {name: tuple((axes @ direction).tolist()) for name, direction in directions.items()}
