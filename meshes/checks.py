@@ -122,7 +122,7 @@ def _extreme_measures(mesh: Mesh) -> tuple[Floats, Floats]:
 
 
 def facet_numbers(mesh: Mesh) -> tuple[Integers, Integers]:
-    """Facets of all cells, shape (m facets, v) as ordered in their cell, and numbers that equal facets share."""
+    """Facets of all cells, (m facets, v) as ordered in their cell, and numbers that equal ones share."""
     local = np.array(CELL_FACETS[mesh.cell_type])
     facets = mesh.cells[:, local].reshape(-1, local.shape[1])
     ordered = np.sort(facets, axis=1)
@@ -141,7 +141,8 @@ def _neighbours(mesh: Mesh) -> Iterator[str]:
     crowded = np.flatnonzero(owners[numbers] > 2)
     if len(crowded):
         yield (
-            f"{np.count_nonzero(owners > 2)} {'edges' if mesh.dimension == 2 else 'faces'} are shared by more "
+            f"{np.count_nonzero(owners > 2)} {'edges' if mesh.dimension == 2 else 'faces'} are shared by "
+            "more "
             f"than two cells, first at cell {crowded[0] // per_cell} near "
             f"{_place(mesh, crowded[0] // per_cell)}; make separate pieces and join them by a hinge"
         )
@@ -151,7 +152,8 @@ def _neighbours(mesh: Mesh) -> Iterator[str]:
         flipped = np.flatnonzero(same_way[numbers])
         if len(flipped):
             yield (
-                f"cells on the two sides of {np.count_nonzero(same_way)} edges face opposite ways (inverted), "
+                f"cells on the two sides of {np.count_nonzero(same_way)} edges face opposite ways "
+                "(inverted), "
                 f"first at cell {flipped[0] // per_cell} near {_place(mesh, flipped[0] // per_cell)}; "
                 "reverse its vertices"
             )

@@ -7,7 +7,8 @@ For two polygons that see each other whole,
 (Stokes' theorem twice: Sparrow, J. Heat Transfer 85 (1963) 81; closed for polygons by Schröder and
 Hanrahan, SIGGRAPH 1993, 163). Here the inner integral is closed in all cases, the outer one for
 parallel edges; for skew edges it is done by Gauss-Legendre points drawn towards the closest approach, where
-the integrand has its only (weak) singularity. Polygons partly behind each other's plane are clipped first. Pairs far
+the integrand has its only (weak) singularity. Polygons partly behind each other's plane are clipped first.
+Pairs far
 apart, for which the sum over edges cancels, take Gauss points on both areas instead.
 """
 
@@ -103,7 +104,7 @@ class PolygonSides:
         self.fine, self.coarse = area_points(corners, corner_count)
 
     def candidates(self, start: int, stop: int) -> tuple[Integers, Integers]:
-        """Pairs (i, j) with start ≤ i < stop and j > i of which neither is wholly behind the other's plane."""
+        """Pairs (i, j), start ≤ i < stop and j > i, of which neither is wholly behind the other's plane."""
         begin = _count_candidates(
             start, stop, self.corners, self.corner_count, self.normals, self.centres, self.radii
         )
@@ -118,8 +119,8 @@ class PolygonSides:
         """Exchange areas A₁F₁₂ of pairs of sides with nothing in between, shape (pairs,) [m²]."""
         return np.asarray(
             _many(
-                first, second, self.corners, self.corner_count, self.normals, self.centres, self.radii, self.fine,
-                self.coarse,
+                first, second, self.corners, self.corner_count, self.normals, self.centres, self.radii,
+                self.fine, self.coarse,
             ),
             dtype=np.float64,
         )  # fmt: skip
@@ -153,7 +154,7 @@ def area_points(corners: Floats, corner_count: Integers) -> tuple[Floats, Floats
 
 @njit(cache=True)
 def _facing(i, j, corners, corner_count, normals, centres, radii):  # type: ignore[no-untyped-def]
-    """Whether some corner of each polygon is in front of the other's plane (spheres decide the clear cases)."""
+    """Whether some corner of each polygon is in front of the other's plane; spheres decide most."""
     tolerance = 1e-10 * (radii[i] + radii[j])
     for a, b in ((i, j), (j, i)):
         height = 0.0
@@ -169,7 +170,9 @@ def _facing(i, j, corners, corner_count, normals, centres, radii):  # type: igno
 
 
 @njit(cache=True, parallel=True)
-def _count_candidates(start, stop, corners, corner_count, normals, centres, radii):  # type: ignore[no-untyped-def]
+def _count_candidates(  # type: ignore[no-untyped-def]
+    start, stop, corners, corner_count, normals, centres, radii
+):
     number = np.zeros(stop - start, dtype=np.int64)
     for row in prange(stop - start):
         count = 0
@@ -356,7 +359,7 @@ def _parallel_edges(a0, a, b0, b):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _log_second(w, d):  # type: ignore[no-untyped-def]
-    """Function whose second derivative in w is ln √(w² + d²)."""
+    """Evaluate the function whose second derivative in w is ln √(w² + d²)."""
     square = w * w + d * d
     if square == 0.0:
         return 0.0
@@ -368,7 +371,7 @@ def _log_second(w, d):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _log_first(v, d):  # type: ignore[no-untyped-def]
-    """Function whose derivative in v is ln √(v² + d²)."""
+    """Evaluate the function whose derivative in v is ln √(v² + d²)."""
     square = v * v + d * d
     if square == 0.0:
         return 0.0
@@ -386,7 +389,6 @@ def _skew_edges(a0, a, b0, b):  # type: ignore[no-untyped-def]
     span = math.sqrt(_dot(a, a))
     total = 0.0
     for side in range(2):
-        start = share if side == 0 else share
         extent = 1.0 - share if side == 0 else -share
         if abs(extent) < 1e-14:
             continue
@@ -394,7 +396,7 @@ def _skew_edges(a0, a, b0, b):  # type: ignore[no-untyped-def]
         power = 1 if gap > abs(extent) * span else 4
         for k in range(_GAUSS_NODES.shape[0]):
             u = _GAUSS_NODES[k]
-            s = start + extent * u**power
+            s = share + extent * u**power
             weight = _GAUSS_WEIGHTS[k] * abs(extent) * power * u ** (power - 1)
             x0, x1, x2 = a0[0] + s * a[0] - b0[0], a0[1] + s * a[1] - b0[1], a0[2] + s * a[2] - b0[2]
             along = (x0 * b[0] + x1 * b[1] + x2 * b[2]) / length

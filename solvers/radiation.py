@@ -87,7 +87,8 @@ class BandExchange:
         Parameters
         ----------
         direct : (f,) or (f, k) float
-            Power that reaches each face before any reflection, from emission of the others or from outside [W].
+            Power that reaches each face before any reflection, from emission of the others or from outside
+            [W].
 
         Returns
         -------
@@ -128,7 +129,8 @@ class BandExchange:
             if status:
                 raise SurfaceError(
                     f"reflections among {len(area)} faces did not converge in 5000 passes: "
-                    f"mean reflectance {self.reflectance.mean():.4f}, {self.factors.space.sum():.3g} m² open to space"
+                    f"mean reflectance {self.reflectance.mean():.4f}, {self.factors.space.sum():.3g} m² "
+                    "open to space"
                 )
             columns.append(solution)
         return np.stack(columns, axis=1)
@@ -144,7 +146,8 @@ class BandExchange:
         if len(lonely):
             faces = np.flatnonzero(group == lonely[0])
             raise SurfaceError(
-                f"faces {', '.join(map(str, faces[:5]))} see only each other and absorb nothing: radiation has no way out; "
+                f"faces {', '.join(map(str, faces[:5]))} see only each other and absorb nothing: radiation "
+                "has no way out; "
                 "give one of them an absorptance above 0"
             )
 
@@ -207,7 +210,8 @@ class SurfaceExchange:
         over = np.flatnonzero(rest < -1e-3 * self.areas)
         if len(over):
             raise SurfaceError(
-                f"far surfaces {', '.join(columns)} take {-rest[over[0]]:.4g} m² more of face {over[0]} than goes to space "
+                f"far surfaces {', '.join(columns)} take {-rest[over[0]]:.4g} m² more of face {over[0]} "
+                "than goes to space "
                 f"({factors.space[over[0]]:.4g} m²)"
             )
         columns["space"] = np.maximum(rest, 0.0)
@@ -349,7 +353,8 @@ class SurfaceExchange:
             if (power < 0.0).any():
                 worst = int(np.argmin(power))
                 raise SurfaceError(
-                    f"face {worst} cannot take up {-flux[worst]:.6g} W/m²: the others do not send that much to it"
+                    f"face {worst} cannot take up {-flux[worst]:.6g} W/m²: the others do not send that much "
+                    "to it"
                 )
         heat = self.net_power(power, far)
         # H from what is absorbed, J from what is emitted and reflected
@@ -362,7 +367,8 @@ class NodalExchange:
     """Surface exchange seen from the nodes of a finite-element mesh.
 
     Each node emits by its own temperature (a diagonal term, which keeps the maximum principle), each
-    face receives by the mean σT⁴ of the others and hands it to its nodes by their share; energy is conserved exactly.
+    face receives by the mean σT⁴ of the others and hands it to its nodes by their share; energy is conserved
+    exactly.
 
     Parameters
     ----------

@@ -22,7 +22,8 @@ from solvers.surfaces import Floats, Integers, SurfaceError, Surfaces
 
 Singles = NDArray[np.float32]
 
-#: rays start and end this share of the scene's size off the surfaces, because Embree works in single precision
+#: rays start and end this share of the scene's size off the surfaces, because Embree works in single
+# precision
 OFFSET = 2e-6
 
 #: share of a face's rays that may slip through the seam between two triangles; they are left out of the count
@@ -155,8 +156,8 @@ class RayScene:
         origins, directions = np.empty((rays, 3), dtype=np.float32), np.empty((rays, 3), dtype=np.float32)
         _cosine_rays(
             origins, directions, sample, shifts, surfaces.face_patch[faces], surfaces.face_sign[faces],
-            self._start, self._order, self._filled, surfaces.points - self.middle, self.triangles, self.normals,
-            self._pull, self.offset,
+            self._start, self._order, self._filled, surfaces.points - self.middle, self.triangles,
+            self.normals, self._pull, self.offset,
         )  # fmt: skip
         return origins, directions
 
@@ -167,8 +168,8 @@ class RayScene:
         points, normals = np.empty((count, 3)), np.empty((count, 3))
         _face_points(
             points, normals, sample, shifts, surfaces.face_patch[faces], surfaces.face_sign[faces],
-            self._start, self._order, self._filled, surfaces.points - self.middle, self.triangles, self.normals,
-            self._pull, self.offset,
+            self._start, self._order, self._filled, surfaces.points - self.middle, self.triangles,
+            self.normals, self._pull, self.offset,
         )  # fmt: skip
         return points, normals
 
@@ -258,8 +259,10 @@ def _refuse_blind(
     patch = scene.patch[scene.first_hit(origins[ray : ray + 1], directions[ray : ray + 1])[0]]
     missing = "back" if surfaces.face_of_side[patch, 1] < 0 else "front"
     raise SurfaceError(
-        f"{lost[worst] / hit.shape[1]:.2%} of the rays of patch {surfaces.face_patch[faces[worst]]} reach sides that take "
-        f"no part, such as the {missing} of patch {patch}; set sides of patch {patch} to 'both', or reverse its corners"
+        f"{lost[worst] / hit.shape[1]:.2%} of the rays of patch {surfaces.face_patch[faces[worst]]} reach "
+        "sides that take "
+        f"no part, such as the {missing} of patch {patch}; set sides of patch {patch} to 'both', or reverse "
+        "its corners"
     )
 
 
@@ -311,7 +314,7 @@ def visible_shares(
 
 @njit(cache=True)
 def _place(u, v, patch, start, order, filled, points, triangles, pull):  # type: ignore[no-untyped-def]
-    """Triangle of a patch by area, and an even point in it; ``u`` is used twice without losing its evenness."""
+    """Triangle of a patch by area, and an even point in it; ``u`` serves both and stays even."""
     low, high = start[patch], start[patch + 1]
     wanted = filled[low] + u * (filled[high] - filled[low])
     at = min(max(np.searchsorted(filled, wanted, side="right") - 1, low), high - 1)
@@ -467,7 +470,9 @@ def _tally_face(hit, replicates, per_replicate, count, found, mean, error):  # t
 
 
 @njit(cache=True, parallel=True)
-def _tally_all(hit, faces, replicates, per_replicate, count, found, mean, error, number):  # type: ignore[no-untyped-def]
+def _tally_all(  # type: ignore[no-untyped-def]
+    hit, faces, replicates, per_replicate, count, found, mean, error, number
+):
     rays = replicates * per_replicate
     for face in prange(faces):
         number[face] = _tally_face(

@@ -74,7 +74,7 @@ class Surfaces:
 
     @classmethod
     def from_polygons(cls, polygons: Sequence[Floats], sides: Sequence[Sides] | Sides = "front") -> Surfaces:
-        """One patch per polygon; each has the corners of a triangle or quadrilateral, shape (3 or 4, 3) [m]."""
+        """Make one patch per polygon, each the corners of a triangle or quadrilateral, (3 or 4, 3) [m]."""
         numbers = np.full((len(polygons), 4), -1, dtype=np.int64)
         start = 0
         for row, corners in enumerate(polygons):
@@ -156,7 +156,7 @@ class Surfaces:
 
     @cached_property
     def face_of_side(self) -> Integers:
-        """Face number of the front (column 0) and back (1) of each patch, -1 where it has none; shape (n, 2)."""
+        """Face number of the front (column 0) and back (1) of each patch, -1 for none; shape (n, 2)."""
         numbers = np.full((self.patch_count, 2), -1, dtype=np.int64)
         numbers[self.face_patch, (self.face_sign < 0).astype(int)] = np.arange(len(self.face_patch))
         return numbers
@@ -181,7 +181,8 @@ class Surfaces:
 def group_cells(mesh: Mesh, patch_size: float) -> Integers:
     """Group the cells of a shell mesh into patches of about one size, never across regions.
 
-    Cells of one region and nearly one orientation whose centroids fall into the same cube of edge ``patch_size`` share a patch.
+    Cells of one region and nearly one orientation whose centroids fall into the same cube of edge
+    ``patch_size`` share a patch.
 
     Parameters
     ----------
@@ -257,7 +258,8 @@ def _check_shapes(surfaces: Surfaces) -> None:
     bent = np.flatnonzero(height > FLATNESS * extent)
     if len(bent):
         raise SurfaceError(
-            f"polygon {bent[0]} (patch {surfaces.patch[bent[0]]}) is not flat: {height[bent[0]]:.3g} m out of plane; "
+            f"polygon {bent[0]} (patch {surfaces.patch[bent[0]]}) is not flat: {height[bent[0]]:.3g} m out "
+            "of plane; "
             "cut it into triangles"
         )
     turn = np.einsum(

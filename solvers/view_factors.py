@@ -16,6 +16,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, diags_array, triu
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -86,7 +87,8 @@ class ViewFactors:
         if (gap > 1e-6 * np.minimum(area[:, None], area)).any():
             i, j = np.unravel_index(int(np.argmax(gap)), gap.shape)
             raise SurfaceError(
-                f"view factors of faces {i} and {j} are not reciprocal: A F is {exchange[i, j]:.6g} one way and "
+                f"view factors of faces {i} and {j} are not reciprocal: A F is {exchange[i, j]:.6g} one way "
+                "and "
                 f"{exchange[j, i]:.6g} m² the other"
             )
         symmetric = csr_array(0.5 * (exchange + exchange.T))
@@ -206,7 +208,8 @@ def exact_view_factors(
     if len(crowded):
         worst = int(crowded[np.argmax((total / area)[crowded])])
         raise SurfaceError(
-            f"face {worst} (patch {surfaces.face_patch[worst]}) would send {total[worst] / area[worst]:.4f} of what "
+            f"face {worst} (patch {surfaces.face_patch[worst]}) would send {total[worst] / area[worst]:.4f} "
+            "of what "
             "leaves it: surfaces cut each other, or something stands between them (set visibility_rays)"
         )
     factors = ViewFactors(area, matrix, np.maximum(area - total, 0.0), errors, spread)
@@ -219,9 +222,9 @@ def enforce_closure(
     """Close every row with the smallest change that the errors allow.
 
     Least squares: minimise Σ_{i≤j} (ΔS_ij / error_ij)² + Σ_i (Δs_i / error_i)² subject to the row sums, which
-    gives ΔS_ij = error_ij² (λ_i + λ_j) with one symmetric system for λ (van Leersum, Int. J. Heat Fluid Flow 10
-    (1989) 82; Taylor, Luck, Hodge and Steele, J. Thermophys. Heat Transfer 9 (1995) 660). Zeros stay
-    zero, symmetry stays exact and no entry turns negative.
+    gives ΔS_ij = error_ij² (λ_i + λ_j) with one symmetric system for λ (van Leersum, Int. J. Heat Fluid
+    Flow 10 (1989) 82; Taylor, Luck, Hodge and Steele, J. Thermophys. Heat Transfer 9 (1995) 660). Zeros
+    stay zero, symmetry stays exact and no entry turns negative.
 
     Parameters
     ----------
@@ -262,7 +265,8 @@ def enforce_closure(
     else:
         worst = int(np.argmax(np.abs(defect / area)))
         raise SurfaceError(
-            f"the view factors cannot be closed: those of face {worst} sum to {sums[worst] / area[worst]:.6f}; "
+            f"the view factors cannot be closed: those of face {worst} sum to "
+            f"{sums[worst] / area[worst]:.6f}; "
             "is the enclosure closed, and are there enough rays?"
         )
     return replace(
@@ -291,7 +295,8 @@ def require_closed(factors: ViewFactors, tolerance: float = 1e-3) -> ViewFactors
             f"{face} ({leak[face]:.4f})" for face in open_faces[np.argsort(-leak[open_faces])][:5]
         )
         raise SurfaceError(
-            f"a closed enclosure is required, but {len(open_faces)} of {len(leak)} faces see outside, by more than "
+            f"a closed enclosure is required, but {len(open_faces)} of {len(leak)} faces see outside, by "
+            "more than "
             f"{tolerance:g} of what leaves them: face {named}; close the gap or give them a far surface"
         )
     return enforce_closure(factors, closed=True, tolerance=1e-10)
@@ -383,7 +388,9 @@ def _both_halves(upper: coo_array, value: Floats) -> csr_array:
     return csr_array(coo_array((np.concatenate([value, value[off]]), (row, column)), shape=upper.shape))
 
 
-def _half_row_sums(row: Integers, column: Integers, value: Floats, diagonal: Floats, count: int) -> Floats:
+def _half_row_sums(
+    row: Integers, column: Integers, value: Floats, diagonal: NDArray[np.bool_], count: int
+) -> Floats:
     total = np.bincount(row, weights=value, minlength=count)
     return total + np.bincount(column[~diagonal], weights=value[~diagonal], minlength=count)
 
@@ -392,7 +399,7 @@ def _multipliers(
     row: Integers,
     column: Integers,
     variance: Floats,
-    diagonal: Floats,
+    diagonal: NDArray[np.bool_],
     space: Floats,
     defect: Floats,
     area: Floats,
