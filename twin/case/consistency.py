@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from twin.case.eclipse import OrbitPlane, longest_eclipse, plane_from_ltan, plane_from_tle
 from twin.case.errors import CaseError
-from twin.case.module_class import ModuleClass
+from twin.case.loading import COMMAND_LINE
+from twin.case.module_class import Converter, ModuleClass
+from twin.case.nearest import suggestion
 from twin.case.tree import KeyPath, Node, find, key_text
-from twin.case.types import ENERGY, POWER, PRESSURE, TEMPERATURE
+from twin.case.types import POWER, PRESSURE, TEMPERATURE
 from twin.case.workload import BatchJob, InferenceJob, ReplayJob, TrainingJob
 
 if TYPE_CHECKING:
@@ -18,39 +22,59 @@ if TYPE_CHECKING:
 
 __all__ = ["compute_power", "contradictions", "orbit_plane"]
 
-Found = Iterator[tuple[KeyPath, str, str, str]]
-"""Key path, problem, what was expected, hint."""
+
+@dataclass(frozen=True)
+class _Contradiction:
+    """What is wrong at a key; `also` are the other keys that take part."""
+
+    path: KeyPath
+    problem: str
+    expected: str
+    hint: str = ""
+    also: tuple[KeyPath, ...] = ()
+
+
+Found = Iterator[_Contradiction]
 
 
 def contradictions(case: Case, tree: Node) -> list[CaseError]:
-    """List all contradictions, each at the key that is easiest to change."""
-    problems = []
-    for path, problem, expected, hint in (
-        *_names(case),
-        *_references(case),
-        *_files(case),
-        *_jobs(case),
-        *_coolant(case),
-        *_battery(case),
-        *_caps(case),
-        *_steps(case),
-    ):
-        node, walked = find(tree, path)
-        scalar = walked == path and not (node.is_mapping or node.is_list)
-        place = node.place if scalar else node.key_place
-        problems.append(
-            CaseError(
-                f"'{node.content}' {problem}" if scalar else problem,
-                file=place.file,
-                line=place.line,
-                column=place.column,
-                key=key_text(path),
-                value=node.content if scalar else None,
-                expected=expected,
-                hint=hint,
-            )
-        )
-    return problems
+    """List all contradictions, each where the case itself, not one that it extends, has a part in it."""
+    checks = (_names, _references, _files, _jobs, _coolant, _battery, _caps, _steps)
+    return [_located(found, tree) for check in checks for found in check(case)]
+
+
+def _located(found: _Contradiction, tree: Node) -> CaseError:
+    node, shown = _written(found.path, tree)
+    problem, path = f"{shown} {found.problem}".lstrip(), found.path
+    others = [(other, *_written(other, tree)) for other in found.also]
+    nearer = [item for item in others if item[2] and _distance(item[1]) < _distance(node)]
+    if nearer:
+        path, node, other_shown = min(nearer, key=lambda item: _distance(item[1]))
+        problem = f"with {other_shown}, {found.path[-1]} {problem}"
+    scalar = not (node.is_mapping or node.is_list)
+    place = node.place if scalar else node.key_place
+    return CaseError(
+        problem,
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        key=key_text(path),
+        value=node.content if scalar else None,
+        expected=found.expected,
+        hint=found.hint,
+    )
+
+
+def _distance(node: Node) -> int:
+    """How far from what the user has just written: the command line, the case, what it builds on."""
+    return {COMMAND_LINE: 0, "case": 1}.get(node.origin, 2)
+
+
+def _written(path: KeyPath, tree: Node) -> tuple[Node, str]:
+    """Return the node at a path, and its value in quotes where it is one scalar that stands in the file."""
+    node, walked = find(tree, path)
+    scalar = walked == path and not (node.is_mapping or node.is_list)
+    return node, f"'{node.content}'" if scalar else ""
 
 
 def orbit_plane(case: Case) -> OrbitPlane | None:
@@ -87,13 +111,6 @@ def _mean_activity(job: TrainingJob | InferenceJob | BatchJob | ReplayJob) -> fl
     return job.level if isinstance(job, BatchJob) else 0.0
 
 
-def _nearest(written: str, names: Iterable[str]) -> str:
-    from rapidfuzz import process
-
-    best = process.extractOne(written, list(names), score_cutoff=50)
-    return f"did you mean '{best[0]}'?" if best else ""
-
-
 def _names(case: Case) -> Found:
     lists: list[tuple[KeyPath, list[str]]] = [
         (("sub_centers",), [center.name for center in case.sub_centers]),
@@ -104,28 +121,28 @@ def _names(case: Case) -> Found:
     for path, names in lists:
         for i, name in enumerate(names):
             if name in names[:i]:
-                yield (*path, i, "name"), "is the name of two items", "a name for each", ""
+                yield _Contradiction((*path, i, "name"), "is the name of two items", "a name for each")
 
 
 def _references(case: Case) -> Found:
     centers = [center.name for center in case.sub_centers]
+    classes = list(case.module_classes)
     for i, center in enumerate(case.sub_centers):
         for j, group in enumerate(center.modules):
-            if group.class_ not in case.module_classes:
-                names = list(case.module_classes)
-                yield (
+            if group.class_ not in classes:
+                yield _Contradiction(
                     ("sub_centers", i, "modules", j, "class"),
                     "is not a module class of this case",
-                    f"one of {', '.join(names)}",
-                    _nearest(group.class_, names),
+                    f"one of {', '.join(classes)}",
+                    suggestion(group.class_, classes),
                 )
     for i, job in enumerate(case.workload.jobs):
         if job.sub_center is not None and job.sub_center not in centers:
-            yield (
+            yield _Contradiction(
                 ("workload", "jobs", i, "sub_center"),
                 "is not a sub-center of this case",
                 f"one of {', '.join(centers)}",
-                _nearest(job.sub_center, centers),
+                suggestion(job.sub_center, centers),
             )
 
 
@@ -144,7 +161,7 @@ def _files(case: Case) -> Found:
             wanted.append((("workload", "jobs", i, "trace"), job.trace))
     for path, name in wanted:
         if not (case.path.parent / name).is_file():
-            yield path, "is not a file", f"a file relative to {case.path.parent}", ""
+            yield _Contradiction(path, "is not a file", f"a file relative to {case.path.parent}")
 
 
 def _jobs(case: Case) -> Found:
@@ -158,80 +175,83 @@ def _jobs(case: Case) -> Found:
         where = f"sub-center {job.sub_center}" if job.sub_center else "plant"
         available = cards.get(job.sub_center or "", sum(cards.values()))
         if job.cards > available:
-            yield (
+            yield _Contradiction(
                 ("workload", "jobs", i, "cards"),
                 f"is more cards than the {where} has: {available}",
                 f"at most {available}",
-                "",
+                also=tuple(("module_classes", name, "racks", "cards") for name in case.module_classes),
             )
 
 
 def _coolant(case: Case) -> Found:
     for name, design in case.module_classes.items():
-        loop, path = design.coolant_loop, ("module_classes", name, "coolant_loop", "supply_temperature")
+        loop = design.coolant_loop
+        here: KeyPath = ("module_classes", name, "coolant_loop")
+        path = (*here, "supply_temperature")
+        also = ((*here, "pressure"), (*here, "fluid", "fluid"), ("module_classes", name, "racks", "card"))
         fluid = loop.fluid
         boiling = min(fluid.boiling_temperature(loop.pressure), fluid.maximum_temperature)
         label = fluid.description or fluid.fluid
+        target = design.racks.card.target_temperature
         if loop.supply_temperature <= fluid.minimum_temperature:
             limit = TEMPERATURE.format(fluid.minimum_temperature)
-            yield (
-                path,
-                f"is below the coldest temperature of {label}, {limit}",
-                f"a temperature above {limit}",
-                "",
-            )
+            problem = f"is below the coldest temperature of {label}, {limit}"
+            yield _Contradiction(path, problem, f"a temperature above {limit}", also=also)
         elif loop.supply_temperature >= boiling:
             limit = TEMPERATURE.format(round(boiling, 2))
-            pressure = PRESSURE.format(loop.pressure)
-            yield (
-                path,
-                f"is above the boiling point of {label} at {pressure}, {limit}",
-                f"a temperature below {limit}",
-                "or a higher coolant_loop.pressure",
+            problem = f"is above the boiling point of {label} at {PRESSURE.format(loop.pressure)}, {limit}"
+            yield _Contradiction(
+                path, problem, f"a temperature below {limit}", "or a higher coolant_loop.pressure", also
             )
-        elif loop.supply_temperature >= design.racks.card.target_temperature:
-            limit = TEMPERATURE.format(design.racks.card.target_temperature)
-            yield (
-                path,
-                f"is not below the card's target temperature, {limit}",
-                f"a temperature below {limit}",
-                "",
-            )
+        elif loop.supply_temperature >= target:
+            limit = TEMPERATURE.format(target)
+            problem = f"is not below the card's target temperature, {limit}"
+            yield _Contradiction(path, problem, f"a temperature below {limit}", also=also)
 
 
 def _battery(case: Case) -> Found:
     plane = orbit_plane(case)
     for name, design in case.module_classes.items():
-        battery, path = design.battery, ("module_classes", name, "battery")
+        battery, here = design.battery, ("module_classes", name, "battery")
+        limit = (*here, "depth_of_discharge_limit")
         lowest = 1.0 - battery.depth_of_discharge_limit
         if battery.initial_state_of_charge < lowest - 1e-12:
-            yield (
-                (*path, "initial_state_of_charge"),
+            yield _Contradiction(
+                (*here, "initial_state_of_charge"),
                 "is deeper than depth_of_discharge_limit allows",
                 f"at least {lowest:g}",
-                "",
+                also=(limit,),
             )
         if plane is None or design.bus.eclipse_policy != "ride_through" or not _classes_known(case):
             continue
         shadow = longest_eclipse(plane, case.mission.start)
         chain = design.bus.conversion
-        best = {
-            key: max(e for _, e in getattr(chain, key).efficiency)
-            for key in ("card_supply", "battery_converter")
-        }
-        load = design.bus.housekeeping_power + compute_power(case, design) / best["card_supply"]
-        needed = load * shadow / best["battery_converter"]
+        load = design.bus.housekeeping_power + compute_power(case, design) / _best(chain.card_supply)
+        needed = load * shadow / _best(chain.battery_converter)
         usable = battery.energy * battery.depth_of_discharge_limit
         if usable < needed:
-            size = ENERGY.format(float(f"{needed / battery.depth_of_discharge_limit:.3g}"))
-            yield (
-                (*path, "energy"),
+            size = math.ceil(needed / battery.depth_of_discharge_limit / 3.6e5) / 10.0
+            yield _Contradiction(
+                (*here, "energy"),
                 f"is too small to ride through an eclipse: {load / 1e3:.3g} kW for {shadow / 60.0:.3g} min "
                 f"takes {needed / 3.6e6:.3g} kWh, and {battery.depth_of_discharge_limit:.0%} of it is "
                 f"{usable / 3.6e6:.3g} kWh",
-                f"at least {size}",
+                f"at least {size:g} kWh",
                 "or bus.eclipse_policy: shed or hybrid, or a deeper depth_of_discharge_limit",
+                (
+                    limit,
+                    ("module_classes", name, "bus", "eclipse_policy"),
+                    ("module_classes", name, "bus", "housekeeping_power"),
+                    ("module_classes", name, "racks", "cards"),
+                    ("module_classes", name, "racks", "overhead_power"),
+                    ("module_classes", name, "racks", "power_cap"),
+                    ("orbit", "altitude"),
+                ),
             )
+
+
+def _best(converter: Converter) -> float:
+    return max(efficiency for _, efficiency in converter.efficiency)
 
 
 def _caps(case: Case) -> Found:
@@ -241,20 +261,20 @@ def _caps(case: Case) -> Found:
             continue
         floor = bus.housekeeping_power + racks.cards * (racks.card.idle_power + racks.overhead_power)
         if bus.power_cap < floor:
-            yield (
+            yield _Contradiction(
                 ("module_classes", name, "bus", "power_cap"),
                 "is less than the module draws with idle cards",
-                f"at least {POWER.format(floor)}",
-                "",
+                f"at least {POWER.format(math.ceil(floor))}",
+                also=(("module_classes", name, "racks", "cards"),),
             )
 
 
 def _steps(case: Case) -> Found:
     length = case.mission.duration
     if isinstance(length, timedelta) and length.total_seconds() < case.numerics.thermal_step:
-        yield (
+        yield _Contradiction(
             ("mission", "duration"),
             "is shorter than one thermal step",
             f"at least {case.numerics.thermal_step:g} s",
-            "",
+            also=(("numerics", "thermal_step"),),
         )

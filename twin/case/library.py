@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from twin.case.errors import CaseError
+from twin.case.nearest import suggestion
 from twin.case.structure import Shape, child_shape
 from twin.case.tree import KeyPath, Node, key_text, merge, read_file
 
@@ -117,10 +118,7 @@ class Library:
         return replace(merge(component, own), whole=True)
 
     def _unknown(self, named: Node, kind: str, path: KeyPath) -> CaseError:
-        from rapidfuzz import process
-
         names = sorted(self.entries(kind))
-        best = process.extractOne(str(named.content), names, score_cutoff=40)
         return CaseError(
             f"the library has no {_SINGULAR[kind]} '{named.content}'",
             file=named.place.file,
@@ -129,7 +127,7 @@ class Library:
             key=key_text(path),
             value=named.content,
             expected=f"one of {', '.join(names)}, or a mapping with its values",
-            hint=f"did you mean '{best[0]}'?" if best else "",
+            hint=suggestion(str(named.content), names),
         )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from twin.case.errors import CaseError
 from twin.case.library import SHIPPED_LIBRARY, Library, shown_path
-from twin.case.structure import Shape
+from twin.case.nearest import suggestion
+from twin.case.structure import Shape, child_shape
 from twin.case.tree import KeyPath, Node, Place, from_plain, key_text, merge, parse_text, read_file, set_value
 
 __all__ = ["COMMAND_LINE", "Loaded", "load_tree", "tree_from_plain"]
@@ -66,11 +67,8 @@ def _with_base(
         names = " -> ".join(p.name for p in (*chain, base_path.resolve()))
         raise _extends_error(extends, f"goes in a circle: {names}")
     if not base_path.is_file():
-        from rapidfuzz import process
-
         names_there = [p.name for p in base_path.parent.glob("*.yaml") if p.resolve() != path.resolve()]
-        best = process.extractOne(base_path.name, names_there, score_cutoff=50)
-        raise _extends_error(extends, "is not a file", f"did you mean '{best[0]}'?" if best else "")
+        raise _extends_error(extends, "is not a file", suggestion(base_path.name, names_there))
     # Components expand before merging, so that a case can change one value of its base's component.
     return merge(_with_base(base_path, library, shape, problems, chain), own)
 
@@ -112,8 +110,27 @@ def _overridden(
         problems_here = {p: e for p, e in problems.items() if key_text(p) != key}
         problems.clear()
         problems.update(problems_here)
+        _refuse_new_names(tree, steps, shape)
         tree = library.expand(set_value(tree, steps, node, place), shape, problems)
     return tree
+
+
+def _refuse_new_names(tree: Node, steps: list[str], shape: Shape) -> None:
+    """Refuse a path through a name that does not exist: `module_classes.satelite.bus` is a typing error."""
+    node: Node | None = tree
+    for i, step in enumerate(steps[:-1]):
+        if node is None or not node.is_mapping:
+            return
+        if shape.kind == "map" and step not in node.children:
+            raise CaseError(
+                f"there is no '{step}'",
+                file=COMMAND_LINE,
+                key=".".join(steps[:i]),
+                value=step,
+                expected=f"one of {', '.join(node.children)}",
+                hint=suggestion(step, node.children),
+            )
+        shape, node = child_shape(shape, node, step), node.children.get(step)
 
 
 def _steps(key: str) -> list[str]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from twin.case.errors import CaseError
+from twin.case.nearest import nearest, nearest_few, suggestion
 from twin.case.structure import Shape, child_shape, fields_by_key, shape_of, valid_keys
 from twin.case.tree import KeyPath, Node, find, key_text
 
 __all__ = ["at", "from_validation"]
 
+# More keys than this are not listed in a message.
+_MANY = 14
 _PLAIN_TYPES = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -84,11 +86,7 @@ def _path(tree: Node, detail: ErrorDetails) -> KeyPath:
 
 def _misspelt(path: KeyPath, unknown: Iterable[KeyPath]) -> bool:
     """Whether a missing key is one that was written with a typing error."""
-    from rapidfuzz import fuzz
-
-    return any(
-        path[:-1] == other[:-1] and fuzz.ratio(str(path[-1]), str(other[-1])) >= 70 for other in unknown
-    )
+    return any(path[:-1] == other[:-1] and nearest(str(other[-1]), [str(path[-1])]) for other in unknown)
 
 
 def at(tree: Node, path: KeyPath) -> Node:
@@ -126,7 +124,7 @@ def _translated(detail: ErrorDetails, path: KeyPath, tree: Node, shape: Shape) -
         if not path[:-1]:
             keys = [*keys, "extends"]
         problem, place = f"unknown key '{path[-1]}'", node.key_place
-        expected, hint = f"one of {', '.join(keys)}", _nearest(str(path[-1]), keys)
+        expected, hint = _choices(str(path[-1]), keys), suggestion(str(path[-1]), keys)
     elif kind == "missing":
         problem, place = "is missing", node.key_place
         expected = _description(tree, shape, path)
@@ -137,7 +135,7 @@ def _translated(detail: ErrorDetails, path: KeyPath, tree: Node, shape: Shape) -
             shown, place, value = f"'{node.content}' ", node.place, node.content
         choices = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags", "")))
         problem = f"{shown}is not one of the choices"
-        expected, hint = " or ".join(choices), _nearest(str(value), choices)
+        expected, hint = " or ".join(choices), suggestion(str(value), choices)
     elif kind == "union_tag_not_found":
         problem, expected = "is missing", "training, inference, batch or replay"
         path, place = (*path, "kind"), node.key_place
@@ -146,7 +144,8 @@ def _translated(detail: ErrorDetails, path: KeyPath, tree: Node, shape: Shape) -
         problem = f"{shown}is not a mapping" if shown else "is not a mapping"
         expected = f"the keys {', '.join(valid_keys(here, here_node))}"
     elif kind in _PLAIN_TYPES:
-        problem, expected = f"{shown}is not {_PLAIN_TYPES[kind]}", _description(tree, shape, path)
+        problem = f"{shown}is not {_PLAIN_TYPES[kind]}"
+        expected = f"{_PLAIN_TYPES[kind]}: {_description(tree, shape, path)}"
     elif kind in ("greater_than", "greater_than_equal"):
         bound = context.get("gt", context.get("ge"))
         word = "above" if kind == "greater_than" else "of at least"
@@ -181,11 +180,14 @@ def _description(tree: Node, shape: Shape, path: KeyPath) -> str:
     library = shape_of(field.annotation, field.metadata).library
     if library:
         return f"the name of a component of cases/library/{library}.yaml, or its values"
-    return (field.description or "").rstrip(".").split(";")[0]
+    words = (field.description or "").rstrip(".").split(";")[0]
+    words = words[:1].lower() + words[1:]
+    structure = {"model": "a mapping: ", "list": "a list: ", "map": "a mapping: "}
+    return structure.get(shape_of(field.annotation, field.metadata).kind, "") + words
 
 
-def _nearest(written: str, keys: Iterable[Any]) -> str:
-    from rapidfuzz import process
-
-    best = process.extractOne(written, list(keys), score_cutoff=50)
-    return f"did you mean '{best[0]}'?" if best else ""
+def _choices(written: str, keys: list[str]) -> str:
+    """All keys where they are few, else those that are closest."""
+    if len(keys) <= _MANY:
+        return f"one of {', '.join(keys)}"
+    return f"one of {len(keys)} keys, such as {', '.join(nearest_few(written, keys, 5))}"

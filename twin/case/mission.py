@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from twin.case.base import Model, as_written, wrong
 from twin.case.types import (
+    DURATION,
     LENGTH,
     Angle,
     Count,
-    Duration,
     DurationOrOrbits,
     Instant,
     LocalTime,
@@ -19,6 +19,8 @@ from twin.case.types import (
     PositiveFraction,
     WholeNumber,
 )
+
+Age = Annotated[float, DURATION.at_least("0 s").such_as("5 yr")]
 
 __all__ = ["Mission", "ModuleGroup", "Numerics", "OrbitChoice", "SubCenter"]
 
@@ -30,7 +32,7 @@ class Mission(Model):
     """First instant, UTC."""
     duration: DurationOrOrbits = as_written("3 orbits")
     """Length of the run, a time or a number of orbits."""
-    age: Duration = as_written("0 yr")
+    age: Age = as_written("0 yr")
     """Age of the plant at the start; moves coatings, cells and batteries from new towards end of life."""
     seed: WholeNumber = 1
     """Seed of manufacturing spread, workload noise and failures."""
@@ -61,7 +63,7 @@ def _checked_tle(lines: tuple[str, str]) -> tuple[str, str]:
 class OrbitChoice(Model):
     """One of: `altitude` with `ltan`, `tle`, `omm`."""
 
-    altitude: Annotated[float, LENGTH.at_least("160 km").up_to("5900 km")] | None = None
+    altitude: Annotated[float, LENGTH.at_least("160 km").up_to("5900 km").such_as("750 km")] | None = None
     """Above the equatorial radius; the orbit is circular and sun-synchronous."""
     ltan: LocalTime | None = None
     """Local time of the ascending node: 18:00 or 06:00 is dawn-dusk."""
@@ -79,8 +81,7 @@ class OrbitChoice(Model):
             raise wrong(
                 f"gives {' and '.join(given)}",
                 "one of: altitude with ltan, tle, omm",
-                f"write '{given[1]}: null' to drop one that comes from extends",
-                at=(given[1],),
+                f"'{given[1]}: null' drops one that comes from extends",
             )
         if given == ["altitude"] and self.ltan is None:
             raise wrong(
@@ -105,7 +106,7 @@ class ModuleGroup(Model):
     """Name of a module class."""
     count: Count
     """Modules."""
-    age: Duration | None = None
+    age: Age | None = None
     """Age of these modules at the start (default: mission.age)."""
 
 

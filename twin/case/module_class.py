@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from twin.case.base import FromLibrary, Model, as_written, increasing, wrong
 from twin.case.components import BatteryCell, Card, Coating, Coolant, Material, SolarCell, Terminal
+from twin.case.nearest import suggestion
 from twin.case.types import (
     VOLTAGE,
     Conductance,
@@ -72,10 +73,7 @@ def _orientation(value: Any) -> str | tuple[float, float, float]:
     if isinstance(value, str):
         if value in ORIENTATIONS:
             return value
-        from rapidfuzz import process
-
-        best = process.extractOne(value, ORIENTATIONS, score_cutoff=50)
-        raise wrong("is not an orientation", expected, f"did you mean '{best[0]}'?" if best else "")
+        raise wrong("is not an orientation", expected, suggestion(value, ORIENTATIONS))
     if isinstance(value, list | tuple) and len(value) == 3:
         numbers = [float(v) for v in value if isinstance(v, int | float) and not isinstance(v, bool)]
         length = sum(n * n for n in numbers) ** 0.5

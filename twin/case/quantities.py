@@ -145,6 +145,10 @@ class Quantity:
         """Return this kind with an included upper bound."""
         return replace(self, high=high)
 
+    def such_as(self, example: str) -> Quantity:
+        """Return this kind with another example."""
+        return replace(self, example=example)
+
     @property
     def expected(self) -> str:
         """What a value must be, in words."""

@@ -6,7 +6,7 @@ models, so that any message can name the file and line that a value came from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from twin.case.errors import CaseError
+from twin.case.nearest import nearest, suggestion
 
 __all__ = [
     "KeyPath",
@@ -130,13 +131,10 @@ def _kind_of(node: Node) -> str:
 
 
 def _nearest_file(path: Path) -> str:
-    from rapidfuzz import process
-
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
-    names = [p.name for p in path.parent.glob("*.yaml")]
-    best = process.extractOne(path.name, names, score_cutoff=60)
-    return f"did you mean '{path.parent / best[0]}'?" if best else ""
+    best = nearest(path.name, [p.name for p in path.parent.glob("*.yaml")])
+    return f"did you mean '{path.parent / best}'?" if best else ""
 
 
 def parse_text(text: str, shown: str, origin: str) -> Node | None:
@@ -263,7 +261,8 @@ def _scalar(node: ScalarNode) -> Any:
         return text.lower() == "true"
     if tag.endswith(":int"):
         try:
-            return int(text.replace("_", ""), 0)
+            digits = text.replace("_", "")
+            return int(digits, 0 if digits[:2].lower() in ("0o", "0x") else 10)
         except ValueError:
             return text
     if tag.endswith(":float"):
@@ -367,15 +366,15 @@ def merge(base: Node, over: Node) -> Node:
     return over
 
 
-def set_value(root: Node, path: list[str], value: Node, where: Place) -> Node:
+def set_value(root: Node, path: Sequence[str], value: Node, where: Place, above: KeyPath = ()) -> Node:
     """Return the tree with the value at the path replaced; list items are named or numbered."""
     if not path:
         return value
     step, rest = path[0], path[1:]
     if root.is_list:
-        index = _list_index(root, step, where)
+        index = _list_index(root, step, where, above)
         items = list(root.content)
-        items[index] = set_value(items[index], rest, value, where)
+        items[index] = set_value(items[index], rest, value, where, (*above, index))
         return replace(root, content=items)
     children = dict(root.children)
     if not rest and value.content is None:
@@ -385,11 +384,11 @@ def set_value(root: Node, path: list[str], value: Node, where: Place) -> Node:
     below = children.get(step, empty)
     if rest and not (below.is_mapping or below.is_list):
         below = empty
-    children[step] = set_value(below, rest, value, where)
+    children[step] = set_value(below, rest, value, where, (*above, step))
     return root.with_children(children)
 
 
-def _list_index(node: Node, step: str, where: Place) -> int:
+def _list_index(node: Node, step: str, where: Place, above: KeyPath) -> int:
     names = [identity(item) for item in node.content]
     if step in names:
         return names.index(step)
@@ -399,6 +398,8 @@ def _list_index(node: Node, step: str, where: Place) -> int:
     raise CaseError(
         f"there is no item '{step}' in this list",
         file=where.file,
-        key=step,
+        key=key_text(above),
+        value=step,
         expected=f"one of {', '.join(known)}",
+        hint=suggestion(step, known),
     )

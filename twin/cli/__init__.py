@@ -56,6 +56,7 @@ COMMANDS: dict[str, Command] = {
     "verify": Command(
         "twin.cli.verify:verify", "Run the reference cases: expected, obtained, error, tolerance."
     ),
+    "replay": Command("twin.cli.replay:replay", "Replay a recorded workload against measured power."),
     "mesh": Command("twin.cli.mesh:mesh", "The mesh of a case with its named regions, for ParaView."),
     "schema": Command("twin.cli.schema:schema", "The JSON Schema of case files, for editors."),
 }
@@ -180,12 +181,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _unknown_command(name: str) -> str:
-    from rapidfuzz import process
+    from twin.case.nearest import suggestion
 
     known = [other for other, command in COMMANDS.items() if command.exists]
-    best = process.extractOne(name, known, score_cutoff=50)
-    hint = f" (did you mean '{best[0]}'?)" if best else ""
-    return f"twin: there is no command '{name}'; expected one of {', '.join(known)}{hint}"
+    hint = suggestion(name, known)
+    return f"twin: there is no command '{name}'; expected one of {', '.join(known)}" + (
+        f" ({hint})" if hint else ""
+    )
 
 
 def _from_solvers(error: Exception) -> bool:

@@ -30,7 +30,7 @@ def check(
 ) -> None:
     r"""Validate a case and print it with all defaults and units.
 
-    A value that the case does not state itself is marked with where it comes from: a case that it extends, the
+    A value that the case does not state itself is marked with its origin: a case that it extends, the
     component library, the command line, or a default. Problems are listed one per line as
     FILE:LINE:COLUMN: KEY: what is wrong; what was expected. The exit code is then 2.
 
