@@ -237,6 +237,20 @@ class ThermalModel:
         """Return the temperature in mesh numbering on rank 0, None elsewhere [K]."""
         return self.discretization.gather(self.split(state)[0])
 
+    def from_field(self, field: Array | None) -> Array:
+        """Return the owned nodes of a field in mesh numbering that rank 0 holds (inverse of :meth:`field`)."""
+        return self.discretization.scatter(self.comm.bcast(field, root=0))
+
+    def extremes(self, state: Array) -> tuple[float, float]:
+        """Return the lowest and highest temperature of the mesh [K]."""
+        nodes = self.split(state)[0]
+        low = self.comm.allreduce(float(nodes.min(initial=np.inf)), op=MPI.MIN)
+        return low, self.comm.allreduce(float(nodes.max(initial=-np.inf)), op=MPI.MAX)
+
+    def area_mean(self, surface: Surface, state: Array) -> float:
+        """Return the mean temperature of a surface [K]."""
+        return float(global_sums(self.comm, float(surface.node_area @ self.split(state)[0]))[0]) / surface.area
+
     def max_norm(self, values: Array) -> float:
         """Return the largest absolute change of any node on any process, of the networks' free nodes included."""
         nodes, networks = self.split(values)

@@ -9,6 +9,7 @@ whose ports are the tube nodes of the panels. One implicit stage solves both.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -333,18 +334,10 @@ class ModuleThermal:
 
     def temperatures(self) -> dict[str, float]:
         """Temperatures now by place [K]."""
-        from mpi4py import MPI
-
-        from solvers.linear import global_sums
-
-        nodes = self.model.split(self.state)[0]
-        comm, area = self.model.comm, self.front.node_area
-        low = comm.allreduce(float(nodes.min(initial=np.inf)), op=MPI.MIN)
-        high = comm.allreduce(float(nodes.max(initial=-np.inf)), op=MPI.MAX)
-        mean = float(global_sums(comm, float(area @ nodes))[0]) / self.front.area
+        low, high = self.model.extremes(self.state)
         return {
             "panel_min": low,
-            "panel_mean": mean,
+            "panel_mean": self.model.area_mean(self.front, self.state),
             "panel_max": high,
             "supply": self.node("reservoir"),
             "return": self.node("return"),
@@ -358,3 +351,23 @@ class ModuleThermal:
     def panel_field(self) -> Array | None:
         """Temperature of every mesh node on rank 0 [K]."""
         return self.model.field(self.state)
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return all that a restart needs, on rank 0 in mesh numbering; collective."""
+        state, rate = self.state, np.zeros_like(self.state) if self._rate is None else self._rate
+        return {
+            "field": np.asarray(self.model.field(state)),
+            "field_rate": np.asarray(self.model.field(rate)),
+            "network": self.model.split(state)[1][0].copy(),
+            "network_rate": self.model.split(rate)[1][0].copy(),
+            "valve": np.array([self.bypass, float(self._rate is not None)]),
+        }
+
+    def restore(self, saved: Mapping[str, Array]) -> None:
+        """Continue from a snapshot, given on rank 0 (the others may pass what they like for the fields)."""
+        model = self.model
+        self.state = np.concatenate([model.from_field(saved["field"]), saved["network"]])
+        self.bypass = float(saved["valve"][0])
+        self._rate = None
+        if saved["valve"][1]:
+            self._rate = np.concatenate([model.from_field(saved["field_rate"]), saved["network_rate"]])

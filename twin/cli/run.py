@@ -1,0 +1,176 @@
+"""`twin run`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twin.cli.console import output_console, print_json, print_table, progress
+from twin.errors import BadInput
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from twin.simulation import Tick
+
+__all__ = ["run"]
+
+
+def run(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the run; out/NAME unless given.", show_default=False),
+    ] = None,
+    duration: Annotated[
+        str | None, typer.Option("--duration", help="Length of the run: 24h, '3 orbits'.", show_default=False)
+    ] = None,
+    thermal: Annotated[
+        str | None, typer.Option("--thermal", help="full: finite elements; reduced: a model made from them.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a value; may be given several times."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")
+    ] = False,
+    fields_every: Annotated[
+        str, typer.Option("--fields-every", help="Simulated time between finite-element fields in files.")
+    ] = "5 min",
+    pictures: Annotated[bool, typer.Option(help="Draw plots, the 3D picture and the report.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    r"""Simulate a case: tables per sub-center, result.zarr, fields for ParaView, report, pictures.
+
+    \b
+    Examples:
+        twin run cases/experimental-satellite.yaml
+        twin run cases/experimental-satellite.yaml --duration 24h --set mission.age="5 yr" --out out/aged
+        mpirun -n 2 twin run cases/experimental-satellite.yaml --set module_classes.satellite.radiator.mesh_size="5 mm"
+    """
+    from solvers import parallel
+    from twin.case import Case
+    from twin.run import RunOptions
+    from twin.run import run as run_case
+
+    changes = list(set_ or ())
+    if duration is not None:
+        changes.append(f"mission.duration={duration}")
+    if thermal is not None:
+        changes.append(f"numerics.thermal={thermal}")
+    loaded = Case.load(case, changes)
+    folder = out if out is not None else Path("out") / loaded.name
+    options = RunOptions(resume=resume, field_interval=seconds("--fields-every", fields_every))
+    if parallel.rank() != 0:
+        run_case(loaded, folder, options)
+        return
+    with progress(f"simulating {loaded.name}", 1.0) as bar:
+
+        def watch(tick: Tick, stop: float) -> None:
+            bar.update(tick.end / stop, f"{tick.end / 3600.0:.2f} of {stop / 3600.0:.2f} h")
+
+        result = run_case(loaded, folder, options, watch)
+    _print_result(result, as_json)
+    if pictures:
+        _draw(folder, result)
+    if not as_json:
+        _print_files(folder, pictures, float(result.attrs["wall_time"]))
+
+
+def seconds(option: str, text: str) -> float:
+    """Return a positive duration given on the command line [s].
+
+    Raises
+    ------
+    BadInput
+        If it is not one.
+    """
+    from pydantic_core import PydanticCustomError
+
+    from twin.case.types import DURATION
+
+    try:
+        return float(DURATION.above("0 s").parse(text))
+    except PydanticCustomError as error:
+        context = error.context or {}
+        raise BadInput(
+            f"{option} {text}: {error.message()}; expected {context.get('expected', 'a duration')}"
+        ) from None
+
+
+def _print_result(result: xr.DataTree, as_json: bool) -> None:
+    from twin.results import energy_balance, summary
+
+    rows = summary(result)
+    centers = list(rows[0].sub_center)
+    if as_json:
+        balance = [{"what": w, "energy": e, "share": s} for w, e, s in energy_balance(result)]
+        print_json({"summary": [row.as_dict() for row in rows], "energy_balance": balance})
+        return
+    start = str(result.attrs["start"])[:16].replace("T", " ")
+    hours = float(result["plant"]["tick_duration"].sum()) / 3600.0
+    table = []
+    for row in rows:
+        subjects = centers if len(centers) == 1 else [*centers, ""]
+        values = [row.plant if name == "" else row.sub_center[name] for name in subjects]
+        table.append((row.label, *(readable(value, row.units) for value in values)))
+    heads = centers if len(centers) == 1 else [*centers, "plant"]
+    print_table(f"{result.attrs['case_name']}: {hours:.2f} h from {start} UTC", ("", *heads), table)
+    print_table(
+        "energy",
+        ("", "MJ", "share"),
+        [
+            (what, f"{energy / 1e6:,.4f}", f"{share:.2e}" if abs(share) < 1e-4 else f"{100 * share:.2f} %")
+            for what, energy, share in energy_balance(result)
+        ],
+    )
+
+
+def readable(value: float, units: str) -> str:
+    """Return a value with a unit that people read: kW, °C, %."""
+    if value != value:
+        return "–"
+    if units == "K":
+        return f"{value - 273.15:.1f} °C"
+    if units == "W":
+        for scale, unit in ((1e9, "GW"), (1e6, "MW"), (1e3, "kW")):
+            if abs(value) >= scale:
+                return f"{value / scale:.3f} {unit}"
+        return f"{value:.1f} W"
+    if units == "m2":
+        return f"{value:,.2f} m²"
+    if units == "1":
+        return f"{value:g}" if float(value).is_integer() and abs(value) > 1 else f"{100 * value:.1f} %"
+    return f"{value:.4g} {units}"
+
+
+def _draw(folder: Path, result: xr.DataTree) -> None:
+    from viz.picture import save_module_picture
+    from viz.plots import write_plots
+    from viz.report import write_report
+
+    target = folder / "result.zarr"
+    end = float(result["plant"]["tick_duration"].sum())
+    write_plots(result, folder / "pictures")
+    save_module_picture(target, folder / "pictures" / "module.png", end)
+    write_report(target)
+
+
+def _print_files(folder: Path, pictures: bool, wall_time: float) -> None:
+    console = output_console()
+    console.print(f"\ncomputed in {wall_time:.1f} s; in {folder}:", markup=False)
+    files = {
+        "result.zarr": "everything, for xarray: xarray.open_datatree(…, engine='zarr')",
+        "fields/": "panel temperatures over time, for ParaView and pyvista",
+    }
+    if pictures:
+        files |= {
+            "report.html": "the page to read first",
+            "pictures/": "plots and the 3D picture of the panel",
+        }
+    for name, what in files.items():
+        if (folder / name).exists():
+            console.print(f"  {name:<14} {what}", markup=False)

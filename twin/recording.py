@@ -1,0 +1,233 @@
+"""From ticks to result variables: what a run keeps, averaged over the output interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.orbit import EARTH_RADIUS
+from twin.plant import Plant
+from twin.result_variables import find_variable
+from twin.results import ResultLayout
+from twin.simulation import Tick
+
+Array = NDArray[np.float64]
+Values = dict[str, dict[str, Any]]
+
+SUMMED = (
+    "solar_power", "solar_power_available", "curtailed_power", "load_power", "load_demand", "shed_power",
+    "card_power", "overhead_power", "housekeeping_power", "pump_power", "relay_power", "conversion_loss",
+    "battery_power", "battery_heat", "absorbed_power", "heat_rejected", "coolant_heat", "coolant_mass_flow",
+)  # fmt: skip
+"""Variables of a module that add up to those of its sub-center and the plant."""
+
+LOWEST = ("panel_temperature_min", "battery_soc", "battery_margin", "radiator_margin")
+"""Variables whose lowest module speaks for the whole."""
+
+HIGHEST = ("panel_temperature_max", "junction_temperature_max")
+"""Variables whose highest module speaks for the whole."""
+
+AVERAGED = (
+    "coolant_supply_temperature", "coolant_return_temperature", "bypass_fraction", "panel_temperature_mean",
+    "solar_array_temperature", "battery_temperature", "body_temperature", "cold_plate_temperature",
+)  # fmt: skip
+"""Variables averaged over modules."""
+
+BY_CARD = ("throttled_fraction_thermal", "throttled_fraction_power")
+"""Variables averaged over cards."""
+
+
+def layout(plant: Plant) -> ResultLayout:
+    """Return the coordinates of a plant's result."""
+    classes = [group.name for group in plant.groups for _ in range(group.count)]
+    return ResultLayout(plant.sub_center_names, plant.sub_center, classes)
+
+
+def static_values(plant: Plant) -> Values:
+    """Return the variables that do not change over a run."""
+    groups = plant.groups
+    module = {
+        "radiator_area": plant.per_module([g.radiator_area for g in groups]),
+        "card_count": plant.cards_per_module.astype(float),
+        "card_power_limit": plant.per_module([g.design.racks.cards * g.card.power_limit for g in groups]),
+    }
+    level = {
+        "battery_soc_limit": plant.per_module([g.battery.state_of_charge_min for g in groups]),
+        "junction_temperature_slowdown": plant.per_module([g.card.slowdown_temperature for g in groups]),
+        "junction_temperature_shutdown": plant.per_module([g.card.shutdown_temperature for g in groups]),
+    }
+    centers = {name: plant.per_sub_center(values) for name, values in module.items()}
+    centers["module_count"] = np.bincount(plant.sub_center, minlength=len(plant.orbits)).astype(float)
+    whole = {name: float(values.sum()) for name, values in centers.items()}
+    lowest = {name: np.array([v[plant.sub_center == c].min() for c in range(len(plant.orbits))]) for name, v in level.items()}
+    return {
+        "module": module | level,
+        "sub_center": centers | lowest,
+        "plant": whole | {name: float(v.min()) for name, v in level.items()},
+    }
+
+
+def module_values(tick: Tick, plant: Plant) -> dict[str, Array]:
+    """Return the variables of every module for one tick."""
+
+    def each(value: Any) -> Array:
+        return np.concatenate([np.broadcast_to(value(g, done), (g.count,)) for g, done in zip(plant.groups, tick.groups)])
+
+    cards = tick.cards
+    loads = {name: each(lambda g, t, n=name: t.flows.load_supplied[n]) for name in ("housekeeping", "coolant_pump", "relay")}
+    shed = each(lambda g, t: sum(t.flows.shed.values()))
+    supplied = each(lambda g, t: sum(t.flows.load_supplied.values()))
+    soc = each(lambda g, t: t.battery.state.state_of_charge)
+    places = {
+        "coolant_supply_temperature": "supply",
+        "coolant_return_temperature": "return",
+        "panel_temperature_min": "panel_min",
+        "panel_temperature_mean": "panel_mean",
+        "panel_temperature_max": "panel_max",
+        "solar_array_temperature": "array",
+        "battery_temperature": "battery",
+        "body_temperature": "body",
+        "cold_plate_temperature": "cold_plate",
+    }
+    return {
+        "solar_power": each(lambda g, t: t.flows.solar_used),
+        "solar_power_available": each(lambda g, t: t.point.power),
+        "curtailed_power": each(lambda g, t: t.flows.curtailed),
+        "load_power": supplied,
+        "load_demand": supplied + shed,
+        "shed_power": shed,
+        "card_power": cards.power,
+        "overhead_power": each(lambda g, t: t.overhead),
+        "housekeeping_power": loads["housekeeping"],
+        "pump_power": loads["coolant_pump"],
+        "relay_power": loads["relay"],
+        "conversion_loss": each(
+            lambda g, t: sum(t.flows.losses.values()) + t.array.harness_loss + t.array.diode_loss
+        ),
+        "battery_power": each(lambda g, t: t.battery.power),
+        "battery_heat": each(lambda g, t: t.battery.heat),
+        "battery_soc": soc,
+        "battery_margin": soc - each(lambda g, t: g.battery.state_of_charge_min),
+        "absorbed_power": each(lambda g, t: t.absorbed),
+        "heat_rejected": each(lambda g, t: np.array([m.heat_rejected for m in t.thermal])),
+        "coolant_heat": each(lambda g, t: np.array([m.coolant_heat for m in t.thermal])),
+        "coolant_mass_flow": each(lambda g, t: g.design.coolant_loop.mass_flow),
+        "bypass_fraction": each(lambda g, t: np.array([m.bypass_fraction for m in t.thermal])),
+        "radiator_margin": each(lambda g, t: np.maximum(t.margin, -1e3)),
+        "junction_temperature_p50": cards.junction_temperature_p50,
+        "junction_temperature_p99": cards.junction_temperature_p99,
+        "junction_temperature_max": cards.junction_temperature_max,
+        "throttled_fraction_thermal": cards.throttled_fraction_thermal,
+        "throttled_fraction_power": cards.throttled_fraction_power,
+        "throughput_fraction": cards.throughput_fraction,
+        "energy_residual": tick.ledger.residual,
+    } | {name: each(lambda g, t, p=place: t.temperature(p)) for name, place in places.items()}
+
+
+class Recorder:
+    """Collects ticks and gives the values of an output interval: means over it, or values at its end.
+
+    Parameters
+    ----------
+    plant : Plant
+    """
+
+    def __init__(self, plant: Plant):
+        self.plant = plant
+        self._length = 0.0
+        self._sums: dict[str, Array] = {}
+        self._work = np.zeros((2, plant.modules))
+        self._orbit: dict[str, float] = {}
+        self._last: dict[str, Array] = {}
+        self._tick: Tick | None = None
+        cards = plant.cards_per_module
+        self._center_of_card = np.repeat(plant.sub_center, cards).astype(np.int64)
+
+    def add(self, tick: Tick) -> None:
+        """Take in a tick."""
+        values = module_values(tick, self.plant)
+        env, dt = tick.environment, tick.dt
+        self._length += dt
+        self._tick, self._last = tick, values
+        for name, value in values.items():
+            if find_variable("module", name).sampling == "mean":
+                self._sums[name] = self._sums.get(name, 0.0) + dt * value
+        self._work += dt * np.stack([tick.cards.work_done, tick.cards.work_asked])
+        means = {
+            "solar_flux": env.sun_plate.direct[0, 0],
+            "albedo_flux": env.nadir_plate.albedo[0, 0],
+            "earth_infrared_flux": env.nadir_plate.infrared[0, 0],
+        }
+        for name, flux in means.items():
+            self._orbit[name] = self._orbit.get(name, 0.0) + dt * float(flux)
+
+    def take(self) -> Values:
+        """Return the values of the interval since the last call, and begin a new one."""
+        assert self._tick is not None, "no tick since the last call"
+        tick, plant, length = self._tick, self.plant, self._length
+        module = self._last | {name: value / length for name, value in self._sums.items()}
+        module["throughput_fraction"] = _ratio(*self._work)
+        centers = self._sub_centers(module)
+        whole = self._plant(module, centers) | {
+            "tick_duration": length,
+            "energy_residual": tick.ledger.plant_residual,
+        }
+        env, states = tick.environment, tick.environment.states
+        orbit = {
+            "position": states.position[0],
+            "velocity": states.velocity[0],
+            "sun_direction": states.sun_direction[0],
+            "sun_distance": states.sun_distance[0],
+            "altitude": states.radius[0] - EARTH_RADIUS,
+            "beta_angle": env.beta_angle[0],
+            "illuminated_fraction": env.illuminated_fraction,
+        } | {name: value / length for name, value in self._orbit.items()}
+        centers["illuminated_fraction"] = orbit.pop("illuminated_fraction")
+        booked = {
+            "absorbed": "absorbed_energy",
+            "emitted": "emitted_energy",
+            "exported": "exported_energy",
+            "stored": "stored_energy",
+            "battery": "battery_energy",
+            "electrical": "electrical_energy",
+            "cards": "card_energy",
+        }
+        ledger: dict[str, Any] = {booked[name]: value for name, value in tick.ledger.plant.items()}
+        ledger["energy_residual"] = tick.ledger.plant_residual
+        self._length, self._sums, self._orbit, self._tick = 0.0, {}, {}, None
+        self._work = np.zeros((2, plant.modules))
+        return {"plant": whole, "sub_center": centers, "module": module, "orbit": orbit, "ledger": ledger}
+
+    def _sub_centers(self, module: dict[str, Array]) -> dict[str, Array]:
+        plant, members = self.plant, [np.flatnonzero(self.plant.sub_center == c) for c in range(len(self.plant.orbits))]
+        out = {name: plant.per_sub_center(module[name]) for name in SUMMED}
+        for names, pick in ((LOWEST, np.min), (HIGHEST, np.max), (AVERAGED, np.mean)):
+            out |= {name: np.array([pick(module[name][m]) for m in members]) for name in names}
+        cards = plant.cards_per_module.astype(float)
+        out |= {name: _ratio(plant.per_sub_center(cards * module[name]), plant.per_sub_center(cards)) for name in BY_CARD}
+        out["throughput_fraction"] = _ratio(*(plant.per_sub_center(w) for w in self._work))
+        temperature = plant.fleet.temperature
+        for name, share in (("junction_temperature_p50", 50.0), ("junction_temperature_p99", 99.0)):
+            out[name] = np.array(
+                [np.percentile(temperature[self._center_of_card == c], share) for c in range(len(members))]
+            )
+        return out
+
+    def _plant(self, module: dict[str, Array], centers: dict[str, Array]) -> dict[str, Any]:
+        plant = self.plant
+        out: dict[str, Any] = {name: float(centers[name].sum()) for name in SUMMED}
+        out |= {name: float(centers[name].min()) for name in LOWEST}
+        out |= {name: float(centers[name].max()) for name in HIGHEST}
+        out |= {name: float(module[name].mean()) for name in AVERAGED}
+        cards = plant.cards_per_module.astype(float)
+        out |= {name: float(cards @ module[name] / cards.sum()) for name in BY_CARD}
+        done, asked = self._work.sum(axis=1)
+        out["throughput_fraction"] = float(done / asked) if asked > 0.0 else 1.0
+        p50, p99 = np.percentile(plant.fleet.temperature, [50.0, 99.0])
+        return out | {"junction_temperature_p50": float(p50), "junction_temperature_p99": float(p99)}
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    return np.divide(part, whole, out=np.ones_like(part), where=whole > 0.0)
