@@ -1,8 +1,8 @@
 """Switching activity of jobs over time.
 
-A profile gives the mean activity of a job over an interval, integrated exactly, so that a tick of any length sees
-the right energy: no sampling of swings that are faster than the tick. The time of a training profile is the time
-since the job started; inference and traces follow the clock of the mission, because demand does.
+A profile gives the mean activity of a job over an interval, integrated exactly, so that a tick of any length
+sees the right energy: no sampling of swings that are faster than the tick. The time of a training profile is
+the time since the job started; inference and traces follow the clock of the mission, because demand does.
 
 Shapes follow published measurements: training alternates between computing at full power and waiting for
 collectives, and drops for checkpoints [1]_; inference follows the daily demand of the people it serves [2]_.
@@ -64,14 +64,17 @@ class TrainingActivity:
             _share(name, getattr(self, name))
         if not (self.iteration_time > 0.0 and self.checkpoint_interval > self.checkpoint_duration >= 0.0):
             raise ValueError(
-                f"activity: iteration_time {self.iteration_time} s, checkpoint_interval {self.checkpoint_interval} s, "
-                f"checkpoint_duration {self.checkpoint_duration} s; expected iteration_time > 0 and interval > duration >= 0"
+                f"activity: iteration_time {self.iteration_time} s, checkpoint_interval "
+                f"{self.checkpoint_interval} s, checkpoint_duration {self.checkpoint_duration} s; expected "
+                f"iteration_time > 0 and interval > duration >= 0"
             )
 
 
 @dataclass(frozen=True)
 class InferenceActivity:
-    """Serving a daily demand: ``a(t) = mean (1 + amplitude cos(2 pi (t - peak) / day))``, with a second harmonic.
+    """Serving a daily demand.
+
+    ``a(t) = mean (1 + A1 cos(2 pi (t - peak) / day) + A2 cos(4 pi (t - peak) / day))``.
 
     Attributes
     ----------
@@ -80,8 +83,8 @@ class InferenceActivity:
     daily_amplitude, half_daily_amplitude : float
         Relative amplitude of the first and second harmonic of the day [1].
     peak_time : float
-        Time of day of the peak [s after midnight UTC]. A demand spread over the globe has a small amplitude: the sum of
-        regions weighted by their use.
+        Time of day of the peak [s after midnight UTC]. A demand spread over the globe has a small amplitude:
+        the sum of regions weighted by their use.
     """
 
     mean_activity: float = 0.5
@@ -237,7 +240,7 @@ class ActivityTable:
             name: np.array([getattr(profiles[i], name) for i in self._inference], dtype=float)
             for name in InferenceActivity.__dataclass_fields__
         }
-        self._level = np.array([profiles[i].level for i in self._batch], dtype=float)  # type: ignore[union-attr]
+        self._level = np.array([profiles[i].level for i in self._batch], dtype=float)
 
     def mean(self, time: float, duration: float, started: ArrayLike) -> Floats:
         """Mean activity of every job over ``[time, time + duration]``.

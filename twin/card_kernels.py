@@ -1,15 +1,20 @@
 """The compiled sub-step of a block of cards.
 
-A block is a scratch array of ``ROWS`` rows of ``BLOCK`` cards in one piece of memory, small enough for the first-level
-cache. The loops below have no branches and use constant offsets into that one array, so that the compiler turns
-them into vector instructions without checks for overlapping arrays (about 15 times faster than scalar code).
-The equations are those of :mod:`twin.card_model`.
+A block is a scratch array of ``ROWS`` rows of ``BLOCK`` cards in one piece of memory, small enough for the
+first-level cache. The loops below have no branches and use constant offsets into that one array, so that the
+compiler turns them into vector instructions without checks for overlapping arrays (about 15 times faster than
+scalar code). The equations are those of :mod:`twin.card_model`.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba as nb
 import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
 
 # Columns of a row of card parameters: attributes of CardParameters.
 COLUMNS = (
@@ -60,20 +65,20 @@ FAST = {"nnan", "ninf", "nsz", "contract", "arcp", "reassoc"}
 
 
 @nb.njit(inline="always", fastmath=FAST)
-def smaller(a, b):
+def smaller(a: float, b: float) -> float:
     """Give the smaller of two; unlike ``min`` it compiles to one instruction."""
     return a if a < b else b
 
 
 @nb.njit(inline="always", fastmath=FAST)
-def larger(a, b):
+def larger(a: float, b: float) -> float:
     """Give the larger of two; unlike ``max`` it compiles to one instruction."""
     return a if a > b else b
 
 
 @nb.njit(inline="always", fastmath=FAST)
-def exponential(x):
-    """Evaluate exp for \\|x\\| <= 3 to 1e-5 relative: series of x/16 to fifth order, squared four times."""
+def exponential(x: Any) -> Any:
+    """Evaluate exp(x) for x in [-3, 3] to 1e-5 relative: series of x/16, squared four times."""
     y = x * np.float32(0.0625)
     e = y * np.float32(1.0 / 120.0) + np.float32(1.0 / 24.0)
     e = e * y + np.float32(1.0 / 6.0)
@@ -87,12 +92,21 @@ def exponential(x):
 
 
 @nb.njit(inline="always", fastmath=FAST)
-def demand_bound(row, temperature, plate, resistance, base, factor, activity, ceiling):
-    """Power that a card can at most draw over a call if nothing limits it, and the temperature it can reach.
+def demand_bound(
+    row: F32,
+    temperature: float,
+    plate: float,
+    resistance: float,
+    base: float,
+    factor: float,
+    activity: float,
+    ceiling: float,
+) -> tuple[float, float]:
+    """Bound the power and the temperature of a card over a call if nothing limits it.
 
     Power grows with temperature only through leakage. From the bound P0 at the shutdown temperature,
-    ``T1 = max(T, T_plate + R min(P0, limit))`` bounds the temperature, which gives a lower bound P1 <= P0, and so on;
-    two rounds bring it within a few watts.
+    ``T1 = max(T, T_plate + R min(P0, limit))`` bounds the temperature, which gives a lower bound P1 <= P0,
+    and so on; two rounds bring it within a few watts.
     """
     v = larger(row[9], np.float32(1.0) - row[8] * (np.float32(1.0) - ceiling))
     fixed = base + factor * row[5] * activity * ceiling * v * v
@@ -104,9 +118,10 @@ def demand_bound(row, temperature, plate, resistance, base, factor, activity, ce
         power = fixed + leakage * exponential(row[3] * (hottest - row[4]))
     return power, hottest
 
+    """Upper bounds of the power that each card of a block can draw in the call [W]; 0 for failed cards."""
 
-@nb.njit(fastmath=FAST, error_model="numpy")
-def block_demands(s, n, row, out):
+
+def block_demands(s: F32, n: int, row: F32, out: F32) -> None:
     """Upper bounds of the power that each card of a block can draw during the call [W]; 0 for failed cards."""
     one = np.float32(1.0)
     for i in range(n):
@@ -125,11 +140,11 @@ def block_demands(s, n, row, out):
 
 
 @nb.njit(fastmath=FAST, error_model="numpy")
-def block_coasts(s, n, row):
+def block_coasts(s: F32, n: int, row: F32) -> bool:
     """Whether no card of the block can meet any limit during the call.
 
-    True only if every card is on, not in slowdown, and the bounds of power and temperature keep clear of its cap and of
-    the target temperature.
+    True only if every card is on, not in slowdown, and the bounds of power and temperature keep clear of its
+    cap and of the target temperature.
     """
     one = np.float32(1.0)
     zero = np.float32(0.0)
@@ -154,7 +169,7 @@ def block_coasts(s, n, row):
 
 
 @nb.njit(fastmath=FAST)
-def coast_block(s, n, row, dt, steps):
+def coast_block(s: F32, n: int, row: F32, dt: float, steps: int) -> None:
     """Advance a block of which no card meets a limit: the clock is at its ceiling throughout."""
     one = np.float32(1.0)
     leak, beta, t_ref, dynamic, slope, v_min, wait = row[2], row[3], row[4], row[5], row[8], row[9], row[18]
@@ -175,12 +190,12 @@ def coast_block(s, n, row, dt, steps):
 
 
 @nb.njit(fastmath=FAST, error_model="numpy")
-def step_block(s, n, row, dt, steps):
+def step_block(s: F32, n: int, row: F32, dt: float, steps: int) -> None:
     """Advance a block with all limits.
 
-    The clock follows from two chord steps for ``P(f) = allowed``, with the slope at the clock of the last sub-step: from
-    above they fall monotonically (P is convex), and what is left of the excess is taken by pausing, so that the
-    cap holds exactly from the first sub-step on.
+    The clock follows from two chord steps for ``P(f) = allowed``, with the slope at the clock of the last
+    sub-step: from above they fall monotonically (P is convex), and what is left of the excess is taken by
+    pausing, so that the cap holds exactly from the first sub-step on.
     """
     one = np.float32(1.0)
     zero = np.float32(0.0)

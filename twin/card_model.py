@@ -1,16 +1,16 @@
-"""Electrical and thermal model of one accelerator card.
+r"""Electrical and thermal model of one accelerator card.
 
 Pure, vectorised functions of temperature, clock and activity, and the parameters they need. The fleet
 (:mod:`twin.compute`) runs the same equations for millions of cards at once.
 
 The power that a card draws from its supply is
 
-.. math:: P = P_{base} + P_L \\, v \\, e^{\\beta (T - T_{ref})} + a \\, P_D \\, f \\, v^2
+.. math:: P = P_{base} + P_L \, v \, e^{\beta (T - T_{ref})} + a \, P_D \, f \, v^2
 
-with the clock ratio :math:`f = f_{clk}/f_0`, the voltage ratio :math:`v = V/V_0`, the activity :math:`a` and the
-junction temperature :math:`T`. The dynamic term is the switching power of CMOS, :math:`a C V^2 f`; the leakage term is
-a sub-threshold current (exponential in temperature over the range of interest) times the voltage
-[1]_, [2]_. The voltage follows the clock linearly down to a floor.
+with the clock ratio :math:`f = f_{clk}/f_0`, the voltage ratio :math:`v = V/V_0`, the activity :math:`a` and
+the junction temperature :math:`T`. The dynamic term is the switching power of CMOS, :math:`a C V^2 f`; the
+leakage term is a sub-threshold current (exponential in temperature over the range of interest) times the
+voltage [1]_, [2]_. The voltage follows the clock linearly down to a floor.
 
 References
 ----------
@@ -133,7 +133,8 @@ class CardParameters:
                 raise ValueError(f"card '{self.name}': {ratio} is {getattr(self, ratio)}, expected in (0, 1]")
         if self.wait_activity_fraction > 1.0:
             raise ValueError(
-                f"card '{self.name}': wait_activity_fraction is {self.wait_activity_fraction}, expected in [0, 1]"
+                f"card '{self.name}': wait_activity_fraction is {self.wait_activity_fraction}, "
+                "expected in [0, 1]"
             )
         if not self.target_temperature <= self.slowdown_temperature <= self.shutdown_temperature:
             raise ValueError(
@@ -220,7 +221,8 @@ def clock_at_power(
 ) -> Floats:
     """Highest clock ratio at which a card stays within a power.
 
-    The power is convex and increasing in the clock, so Newton's method from ratio 1 falls monotonically to the root.
+    The power is convex and increasing in the clock, so Newton's method from ratio 1 falls monotonically to
+    the root.
 
     Parameters
     ----------
@@ -294,8 +296,8 @@ def junction_temperature_steady(
     )
 
 
-# H100 limits and idle: NVIDIA H100 SXM data (700 W limit, 69-72 W idle, 112 W with a model resident; 87/89/95 degC).
-# Leakage and voltage curve: fitted to the V100 temperature-clock-power set and scaled with the limit
+# H100 limits and idle: NVIDIA H100 SXM data (700 W limit, 69-72 W idle, 112 W with a model resident; 87/89/95
+# degC). Leakage and voltage curve: fitted to the V100 temperature-clock-power set and scaled with the limit
 # (docs/verification/calibration.md). Junction resistance: GB200/GB300-class cold plates, 0.025-0.035 K/W.
 CARDS: Mapping[str, CardParameters] = MappingProxyType(
     {

@@ -4,20 +4,20 @@ State is a structure of arrays over all cards (flat, contiguous per module); the
 :mod:`twin.card_model` and the compiled loops are in :mod:`twin.fleet_kernels`. Per sub-step of length ``dt``:
 
 1. hardware slowdown (with hysteresis), shutdown and restart from the junction temperature;
-2. the highest clock whose power stays within the card's share of the module cap, the card's own limit, and the power
-   that would bring the junction to its target temperature at the end of the sub-step; below the lowest clock the
-   card pauses part of the time, and a cap below its static power turns it off;
-3. the junction relaxes exactly to the cold plate, ``T' = T_eq + (T - T_eq) exp(-dt / RC)``, ``T_eq = T_plate + R P``,
-   stable for any ``dt``.
+2. the highest clock whose power stays within the card's share of the module cap, the card's own limit, and
+   the power that would bring the junction to its target temperature at the end of the sub-step; below the
+   lowest clock the card pauses part of the time, and a cap below its static power turns it off;
+3. the junction relaxes exactly to the cold plate, ``T' = T_eq + (T - T_eq) exp(-dt / RC)``, ``T_eq = T_plate
+   + R P``, stable for any ``dt``.
 
-A synchronous job runs at the pace of its slowest card. Cards that wait for it keep a fraction of their activity
-(``wait_activity_fraction``); the pace used for that is the one of the preceding call.
+A synchronous job runs at the pace of its slowest card. Cards that wait for it keep a fraction of their
+activity (``wait_activity_fraction``); the pace used for that is the one of the preceding call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,7 +86,7 @@ class FleetTick:
     work_asked: Floats
     job_pace: Floats
     job_throughput: Floats
-    junction_temperature_histogram: NDArray[np.int64]
+    junction_temperature_histogram: NDArray[np.int64] = field(repr=False)
 
     @property
     def throughput_fraction(self) -> Floats:
@@ -114,9 +114,10 @@ class CardFleet:
 
     Attributes
     ----------
-    temperature, clock, mean_power, mean_pace, power_factor, resistance_factor : ndarray of float32, shape (card,)
-        Junction temperature [K], clock ratio [1], power of the last call [W], clock times time on [1], and the
-        manufacturing factors on power and junction resistance [1].
+    temperature, clock, mean_power, mean_pace, power_factor, resistance_factor : ndarray of float32, shape
+    (card,)
+        Junction temperature [K], clock ratio [1], power of the last call [W], clock times time on [1], and
+        the manufacturing factors on power and junction resistance [1].
     status : ndarray of uint8, shape (card,)
         Bits: 1 hardware slowdown on, 2 failed.
     module_start : ndarray of int64, shape (module + 1,)
@@ -149,7 +150,7 @@ class CardFleet:
         self.card_class = np.zeros(n_modules, np.int64)
         if card_class is not None:
             self.card_class[:] = np.broadcast_to(np.asarray(card_class, dtype=np.int64), (n_modules,))
-        if n_modules and not (0 <= self.card_class.min() and self.card_class.max() < len(self.parameters)):
+        if n_modules and not (self.card_class.min() >= 0 and self.card_class.max() < len(self.parameters)):
             raise ValueError(
                 f"card fleet: card_class holds {self.card_class.min()}..{self.card_class.max()}, "
                 f"expected 0..{len(self.parameters) - 1}"
@@ -189,7 +190,8 @@ class CardFleet:
     @property
     def histogram_edges(self) -> Floats:
         """Edges of the bins of the temperature histogram, shape (bin + 1,) [K]."""
-        return kernels.HISTOGRAM_START + kernels.HISTOGRAM_WIDTH * np.arange(kernels.HISTOGRAM_BINS + 1)
+        bins = np.arange(kernels.HISTOGRAM_BINS + 1, dtype=float)
+        return np.asarray(kernels.HISTOGRAM_START + kernels.HISTOGRAM_WIDTH * bins)
 
     def assign(self, job_of_card: ArrayLike, jobs: int) -> None:
         """Place jobs on cards.
@@ -209,7 +211,7 @@ class CardFleet:
         job = np.ascontiguousarray(job_of_card, dtype=np.int32)
         if job.shape != (self.cards,):
             raise ValueError(f"job_of_card: shape {job.shape}, expected ({self.cards},), one entry per card")
-        if job.size and not (-1 <= job.min() and job.max() < jobs):
+        if job.size and not (job.min() >= -1 and job.max() < jobs):
             raise ValueError(f"job_of_card: indices {job.min()}..{job.max()}, expected -1..{jobs - 1}")
         previous = getattr(self, "job_pace", np.ones(1, np.float32))
         self.job_of_card = job
@@ -227,7 +229,7 @@ class CardFleet:
         self._run_module = np.repeat(np.arange(self.modules), np.diff(self._run_of_module))
 
     def fail(self, cards: ArrayLike) -> None:
-        """Mark cards as failed: they draw nothing and stop their job until :meth:`repair` or a new placement."""
+        """Mark cards as failed: they draw nothing and stop their job until repaired or replaced."""
         self.status[np.asarray(cards)] |= kernels.FAILED
 
     def repair(self, cards: ArrayLike) -> None:
@@ -276,7 +278,8 @@ class CardFleet:
         power_cap : array_like, shape (module,), optional
             Cap on the power of all cards of a module [W].
         plate_temperature_rise : array_like, shape (module,), optional
-            Rise of plate temperature from the first to the last card of a module (coolant warms on its way) [K].
+            Rise of plate temperature from the first to the last card of a module (coolant warms on its way)
+            [K].
 
         Returns
         -------
@@ -312,8 +315,9 @@ class CardFleet:
         histogram = np.zeros((chunks, kernels.HISTOGRAM_BINS), np.int64)
         kernels.advance_fleet(
             self._table, self.card_class, self.module_start, self._run_start, self._run_of_module,
-            self.temperature, self.clock, self.restart_timer, self.status, self.power_factor, self._decay, self._gain,
-            self.job_of_card, padded, padded.max(axis=0), self.job_pace,
+            self.temperature, self.clock, self.restart_timer, self.status,
+            self.power_factor, self._decay, self._gain, self.job_of_card,
+            padded, padded.max(axis=0), self.job_pace,
             plate.astype(np.float32), rise.astype(np.float32), cap, np.float32(dt), int(steps), chunks,
             self.mean_power, self.mean_pace, out, run_pace, histogram,
         )  # fmt: skip

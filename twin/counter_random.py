@@ -1,21 +1,25 @@
 """Random numbers from counters: number i of a stream is a hash of (seed, stream, i).
 
-The numbers do not depend on the order or the number of threads that ask for them, and a part of a stream can be
-drawn without the rest.
+The numbers do not depend on the order or the number of threads that ask for them, and a part of a stream can
+be drawn without the rest.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numba as nb
 import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
 
 _GOLDEN = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: consecutive multiples are spread evenly
 
 
 @nb.njit(inline="always")
-def _mix(x):
+def _mix(x: Any) -> Any:
     """Finaliser of splitmix64 (Steele, Lea and Flood, OOPSLA 2014), a bijective hash of 64 bits."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -23,7 +27,7 @@ def _mix(x):
 
 
 @nb.njit(parallel=True, cache=True)
-def counter_normals(seed, stream, count):
+def counter_normals(seed: int, stream: int, count: int) -> F64:
     """Draw the first numbers of a stream of standard normals.
 
     Box-Muller transform of two hashed counters per number.

@@ -1,15 +1,16 @@
 """Compiled loops over the modules of a fleet of cards.
 
-One call advances every card by several sub-steps. Block by block the cards of a module are copied to a scratch
-array, stepped there (:mod:`twin.card_kernels`) and written back, so that memory traffic is paid once per call and not
-once per sub-step. All sums belong to one module and are taken in card order: results do not depend on the number
-of threads.
+One call advances every card by several sub-steps. Block by block the cards of a module are copied to a
+scratch array, stepped there (:mod:`twin.card_kernels`) and written back, so that memory traffic is paid once
+per call and not once per sub-step. All sums belong to one module and are taken in card order: results do not
+depend on the number of threads.
 """
 
 from __future__ import annotations
 
 import numba as nb
 import numpy as np
+from numpy.typing import NDArray
 
 from twin import card_kernels as k
 from twin.card_kernels import (
@@ -35,6 +36,12 @@ from twin.card_kernels import (
     WORK,
 )
 
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
+U8 = NDArray[np.uint8]
+
 SLOWDOWN = 1  # status bit: hardware slowdown is on
 FAILED = 2  # status bit: the card is broken
 
@@ -44,12 +51,12 @@ HISTOGRAM_BINS = 720
 
 
 @nb.njit(fastmath=FAST)
-def share_cap(caps, alive, module_cap, limit):
+def share_cap(caps: F32, alive: int, module_cap: float, limit: float) -> None:
     """Share the cap of a module out to its cards.
 
-    On entry `caps` holds an upper bound of each card's demand. Cards get ``min(demand, level)``; the level rises by
-    Newton's method from cap / cards, monotonically and from below, so that stopping early keeps the sum within the
-    cap. If the demands fit, every card may use its own limit.
+    On entry `caps` holds an upper bound of each card's demand. Cards get ``min(demand, level)``; the level
+    rises by Newton's method from cap / cards, monotonically and from below, so that stopping early keeps the
+    sum within the cap. If the demands fit, every card may use its own limit.
 
     Parameters
     ----------
@@ -85,7 +92,7 @@ def share_cap(caps, alive, module_cap, limit):
 
 
 @nb.njit
-def histogram_quantile(bins, count, quantile):
+def histogram_quantile(bins: I32, count: int, quantile: float) -> float:
     """Quantile from a histogram, linear inside a bin [K]."""
     target = quantile * count
     below = 0
@@ -97,7 +104,9 @@ def histogram_quantile(bins, count, quantile):
 
 
 @nb.njit(fastmath=FAST)
-def load_block(s, n, temperature, restart_timer, clock, decay, gain):
+def load_block(
+    s: F32, n: int, temperature: F32, restart_timer: F32, clock: F32, decay: F32, gain: F32
+) -> None:
     """Copy the state of `n` cards to a block; one short loop per row, so that each is vectorised."""
     for i in range(n):
         s[TEMPERATURE + i] = temperature[i]
@@ -112,7 +121,9 @@ def load_block(s, n, temperature, restart_timer, clock, decay, gain):
 
 
 @nb.njit(fastmath=FAST)
-def load_jobs(s, n, row, job, power_factor, status, peak_activity, pace):
+def load_jobs(
+    s: F32, n: int, row: F32, job: I32, power_factor: F32, status: U8, peak_activity: F32, pace: F32
+) -> None:
     """Copy to a block what depends on the job of each card; neighbours mostly share one."""
     one = np.float32(1.0)
     last = peak_activity.size - 1
@@ -139,15 +150,25 @@ def load_jobs(s, n, row, job, power_factor, status, peak_activity, pace):
 
 
 @nb.njit(fastmath=FAST)
-def load_plate(s, n, first, slope):
+def load_plate(s: F32, n: int, first: float, slope: float) -> None:
     """Plate temperature along the cards, as its part in the junction's relaxation."""
     for i in range(n):
         s[DRIFT + i] = (np.float32(1.0) - s[DECAY + i]) * (first + slope * np.float32(i))
 
 
 @nb.njit(fastmath=FAST)
-def store_block(s, n, temperature, restart_timer, clock, status, mean_power, mean_pace, per_step):
-    """Write a block back; sums of power, of temperature change, of throttled sub-steps by cause, and of cards on."""
+def store_block(
+    s: F32,
+    n: int,
+    temperature: F32,
+    restart_timer: F32,
+    clock: F32,
+    status: U8,
+    mean_power: F32,
+    mean_pace: F32,
+    per_step: float,
+) -> tuple[float, float, float, float, float]:
+    """Write a block back; give sums of power, temperature change, throttled sub-steps by cause, cards on."""
     energy = 0.0
     rise = 0.0
     thermal = np.float32(0.0)
@@ -178,7 +199,7 @@ def store_block(s, n, temperature, restart_timer, clock, status, mean_power, mea
 
 
 @nb.njit(fastmath=FAST)
-def count_temperatures(bins, temperature):
+def count_temperatures(bins: I32, temperature: F32) -> np.float32:
     """Fill the histogram of a module; give the highest temperature."""
     bins[:] = 0
     hottest = np.float32(0.0)
@@ -193,39 +214,39 @@ def count_temperatures(bins, temperature):
 
 @nb.njit(parallel=True, cache=True, fastmath=FAST, error_model="numpy")
 def advance_fleet(
-    table,
-    module_class,
-    module_start,
-    run_start,
-    run_of_module,
-    temperature,
-    clock,
-    restart_timer,
-    status,
-    power_factor,
-    decay,
-    gain,
-    job,
-    activity,
-    peak_activity,
-    pace,
-    plate_temperature,
-    plate_rise,
-    power_cap,
-    dt,
-    steps,
-    chunks,
-    mean_power,
-    mean_pace,
-    module_out,
-    run_pace,
-    histogram,
-):
+    table: F32,
+    module_class: I64,
+    module_start: I64,
+    run_start: I64,
+    run_of_module: I64,
+    temperature: F32,
+    clock: F32,
+    restart_timer: F32,
+    status: U8,
+    power_factor: F32,
+    decay: F32,
+    gain: F32,
+    job: I32,
+    activity: F32,
+    peak_activity: F32,
+    pace: F32,
+    plate_temperature: F32,
+    plate_rise: F32,
+    power_cap: F64,
+    dt: float,
+    steps: int,
+    chunks: int,
+    mean_power: F32,
+    mean_pace: F32,
+    module_out: F64,
+    run_pace: F32,
+    histogram: I64,
+) -> None:
     """Advance the fleet; arrays over cards, `module_out`, `run_pace` and `histogram` are written in place.
 
-    `module_out` (module, 10): energy drawn [J], energy stored [J], card-steps throttled by heat and by power, failed
-    cards, p50, p99 and max of the junction temperature [K], cards that were on, cards stepped with all limits.
-    `activity` is (1 or steps, job + 1); its last column is for cards without a job.
+    `module_out` (module, 10): energy drawn [J], energy stored [J], card-steps throttled by heat and by power,
+    failed cards, p50, p99 and max of the junction temperature [K], cards that were on, cards stepped with all
+    limits. `activity` is (1 or steps, job + 1); its last column is for cards without a job.
     """
     n_modules = module_start.size - 1
     n_jobs = activity.shape[1] - 1
@@ -323,7 +344,9 @@ def advance_fleet(
 
 
 @nb.njit(cache=True)
-def reduce_runs(run_job, run_length, run_pace, run_module, activity, n_jobs, n_modules):
+def reduce_runs(
+    run_job: I32, run_length: I64, run_pace: F32, run_module: I64, activity: F64, n_jobs: int, n_modules: int
+) -> tuple[F64, NDArray[np.bool_], F64, F64]:
     """Slowest pace per job, and work done and work asked for per module.
 
     A run is a stretch of neighbouring cards of one module with the same job.

@@ -1,14 +1,15 @@
 """Gang scheduling: first come first served with EASY backfill, and the placement of jobs on cards.
 
-EASY [1]_: the job at the head of the queue gets a reservation at the earliest time at which enough resources will be
-free, judged by the running jobs' expected ends; a job behind it may start now if it fits and either ends before that
-time or needs only what the reservation leaves over. The resources are cards and electrical power, so that a plant
-with a power budget admits work by both.
+EASY [1]_: the job at the head of the queue gets a reservation at the earliest time at which enough resources
+will be free, judged by the running jobs' expected ends; a job behind it may start now if it fits and either
+ends before that time or needs only what the reservation leaves over. The resources are cards and electrical
+power, so that a plant with a power budget admits work by both.
 
 References
 ----------
-.. [1] D. A. Lifka, "The ANL/IBM SP scheduling system", JSSPP 1995; A. W. Mu'alem and D. G. Feitelson, "Utilization,
-   predictability, workloads, and user runtime estimates in scheduling the IBM SP2 with backfilling", IEEE TPDS 12(6), 2001.
+.. [1] D. A. Lifka, "The ANL/IBM SP scheduling system", JSSPP 1995; A. W. Mu'alem and D. G. Feitelson,
+   "Utilization, predictability, workloads, and user runtime estimates in scheduling the IBM SP2 with
+   backfilling", IEEE TPDS 12(6), 2001.
 """
 
 from __future__ import annotations
@@ -17,10 +18,17 @@ import math
 
 import numba as nb
 import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
 
 
 @nb.njit(cache=True)
-def _insert_running(run_end, run_cards, run_power, n_run, end, cards, power):
+def _insert_running(
+    run_end: F64, run_cards: I64, run_power: F64, n_run: int, end: float, cards: int, power: float
+) -> None:
     """Insert into the arrays of running jobs, which are sorted by expected end."""
     at = np.searchsorted(run_end[:n_run], end, side="right")
     for k in range(n_run, at, -1):
@@ -34,20 +42,20 @@ def _insert_running(run_end, run_cards, run_power, n_run, end, cards, power):
 
 @nb.njit(cache=True)
 def easy_backfill(
-    now,
-    queue,
-    cards,
-    power,
-    estimate,
-    run_end,
-    run_cards,
-    run_power,
-    n_run,
-    free_cards,
-    free_power,
-    depth,
-    started,
-):
+    now: float,
+    queue: I64,
+    cards: I64,
+    power: F64,
+    estimate: F64,
+    run_end: F64,
+    run_cards: I64,
+    run_power: F64,
+    n_run: int,
+    free_cards: int,
+    free_power: float,
+    depth: int,
+    started: I64,
+) -> int:
     """One pass of FCFS with EASY backfill.
 
     Parameters
@@ -59,8 +67,8 @@ def easy_backfill(
     cards, power, estimate : ndarray, shape (job,)
         Cards, power [W] and remaining run time by estimate [s] of every job.
     run_end, run_cards, run_power : ndarray
-        Expected end [s], cards and power [W] of the `n_run` running jobs, sorted by end, with room for the jobs that
-        start; updated in place.
+        Expected end [s], cards and power [W] of the `n_run` running jobs, sorted by end, with room for the
+        jobs that start; updated in place.
     n_run : int
         Number of running jobs.
     free_cards : int
@@ -125,11 +133,19 @@ def easy_backfill(
 
 
 @nb.njit(cache=True)
-def place_gang(job, need, order, module_start, free_count, usable, job_of_card):
+def place_gang(
+    job: int,
+    need: int,
+    order: I64,
+    module_start: I64,
+    free_count: I64,
+    usable: NDArray[np.bool_],
+    job_of_card: I32,
+) -> int:
     """Put a job on free cards, module by module in the order given.
 
-    The first module in that order that holds the whole job takes it, so that small jobs do not straddle modules; a job
-    that fits nowhere whole takes free cards of the modules one after the other.
+    The first module in that order that holds the whole job takes it, so that small jobs do not straddle
+    modules; a job that fits nowhere whole takes free cards of the modules one after the other.
 
     Parameters
     ----------
@@ -173,7 +189,7 @@ def place_gang(job, need, order, module_start, free_count, usable, job_of_card):
 
 
 @nb.njit(cache=True)
-def count_free(module_start, usable, job_of_card):
+def count_free(module_start: I64, usable: NDArray[np.bool_], job_of_card: I32) -> I64:
     """Free usable cards per module."""
     out = np.zeros(module_start.size - 1, np.int64)
     for m in range(out.size):

@@ -81,8 +81,8 @@ class Job:
             raise ValueError(f"job '{self.name}': {self.cards} cards, expected at least 1")
         if not self.duration > 0.0 or np.isnan(self.submit_time) or not self.power_per_card >= 0.0:
             raise ValueError(
-                f"job '{self.name}': duration {self.duration} s, submit_time {self.submit_time} s, power_per_card "
-                f"{self.power_per_card} W; expected duration > 0, a time, and power >= 0"
+                f"job '{self.name}': duration {self.duration} s, submit_time {self.submit_time} s, "
+                f"power_per_card {self.power_per_card} W; expected duration > 0, a time, and power >= 0"
             )
 
     @property
@@ -177,8 +177,8 @@ class Workload:
         power_budget : float, optional
             Power that the running jobs may add up to, by their `power_per_card` [W].
         preference : array_like, shape (module,), optional
-            Modules with the lowest value are filled first: temperature for heat-aware placement, negative power
-            headroom for power-aware placement. By index if not given.
+            Modules with the lowest value are filled first: temperature for heat-aware placement, negative
+            power headroom for power-aware placement. By index if not given.
 
         Returns
         -------
