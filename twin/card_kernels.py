@@ -118,11 +118,10 @@ def demand_bound(
         power = fixed + leakage * exponential(row[3] * (hottest - row[4]))
     return power, hottest
 
-    """Upper bounds of the power that each card of a block can draw in the call [W]; 0 for failed cards."""
 
-
+@nb.njit(fastmath=FAST, error_model="numpy")
 def block_demands(s: F32, n: int, row: F32, out: F32) -> None:
-    """Upper bounds of the power that each card of a block can draw during the call [W]; 0 for failed cards."""
+    """Upper bounds of the power that each card of a block can draw in the call [W]; 0 if failed."""
     one = np.float32(1.0)
     for i in range(n):
         lost = one / (one - s[DECAY + i])

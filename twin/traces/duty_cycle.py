@@ -111,7 +111,7 @@ def read_duty_cycle(path: Path) -> DutyCycleTrace:
     repairs.add("several values of a container at one time, averaged", int((count - 1)[count > 1].sum()))
     with np.errstate(invalid="ignore"):
         mean = np.bincount(flat, value, minlength=rows * names.size) / np.where(count > 0, count, np.nan)
-    table = np.asarray(mean, dtype=float).reshape(rows, names.size)
+    table: Floats = np.asarray(mean, dtype=np.float64).reshape(rows, names.size)
     first, last = np.full(names.size, rows), np.zeros(names.size, np.int64)
     np.minimum.at(first, container, slot)
     np.maximum.at(last, container, slot)
@@ -119,7 +119,7 @@ def read_duty_cycle(path: Path) -> DutyCycleTrace:
     repairs.add(
         "time without a value while the container lived, left as a gap", int((alive & np.isnan(table)).sum())
     )
-    return DutyCycleTrace(names, np.arange(rows) * step, np.asarray(table, dtype=np.float64), repairs)
+    return DutyCycleTrace(names, np.arange(rows) * step, table, repairs)
 
 
 def _read_frames(path: Path) -> pd.DataFrame:
