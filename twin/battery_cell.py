@@ -191,10 +191,10 @@ class BatteryCellParameters:
         entropic = np.interp(middle, tables.soc, tables.entropic) if tables.reversible else np.zeros_like(ocv)
         crossing = tables.segment(start) != tables.segment(end)
         if np.any(crossing):
-            first, last = self.integrals_at(start), self.integrals_at(end)
-            span = np.where(crossing, start - end, 1.0)
-            ocv = np.where(crossing, (first[0] - last[0]) / span, ocv)
-            entropic = np.where(crossing, (first[1] - last[1]) / span, entropic)
+            first, last = self.integrals_at(start[crossing]), self.integrals_at(end[crossing])
+            span = start[crossing] - end[crossing]
+            ocv[crossing] = (first[0] - last[0]) / span
+            entropic[crossing] = (first[1] - last[1]) / span
         return ocv, entropic
 
     def resistance_at(self, state_of_charge: Array, temperature: Array) -> Array:

@@ -20,10 +20,10 @@ import numpy.typing as npt
 from twin.solar_cell import (
     Array,
     CellParameters,
-    _require,
     kelly_ratio,
     max_power_point,
     radiation_factor,
+    require,
 )
 
 __all__ = [
@@ -86,15 +86,15 @@ class SolarArrayParameters:
     ageing_rate: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self, "area", np.isfinite(self.area) and self.area > 0.0, "a positive area (m²)")
+        require(self, "area", np.isfinite(self.area) and self.area > 0.0, "a positive area (m²)")
         for name in ("packing_factor", "harness_efficiency", "mppt_efficiency"):
-            _require(self, name, 0.0 < getattr(self, name) <= 1.0, "a fraction in (0, 1]")
+            require(self, name, 0.0 < getattr(self, name) <= 1.0, "a fraction in (0, 1]")
         for name in ("gap_absorptance", "gap_emissivity"):
-            _require(self, name, 0.0 <= getattr(self, name) <= 1.0, "a fraction in [0, 1]")
+            require(self, name, 0.0 <= getattr(self, name) <= 1.0, "a fraction in [0, 1]")
         for name in ("blocking_diode_drop", "fluence_rate", "ageing_rate"):
-            _require(self, name, getattr(self, name) >= 0.0, "a number not below 0")
-        _require(self, "cells_in_series", self.cells_in_series >= 1, "at least one cell")
-        _require(
+            require(self, name, getattr(self, name) >= 0.0, "a number not below 0")
+        require(self, "cells_in_series", self.cells_in_series >= 1, "at least one cell")
+        require(
             self,
             "blocking_diode_drop",
             self.blocking_diode_drop < self.cells_in_series * self.cell.max_power_voltage,
@@ -209,7 +209,8 @@ def maximum_power(
 
     Cells are at their maximum-power point (`twin.solar_cell.max_power_point`), found by the tracker to within
     its efficiency. Each string loses :math:`V_d / (N_s V_{mp})` in its blocking diode. The harness loses
-    :math:`r P^2`; drawing more than :math:`P = 1/(2r)` through it would deliver less, so the tracker stops there.
+    :math:`r P^2`: drawing more than :math:`P = 1/(2r)` through it would deliver less, and the tracker stops
+    there.
 
     Parameters
     ----------

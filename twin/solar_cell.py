@@ -106,16 +106,16 @@ class CellParameters:
             "ideality",
             "lowest_temperature",
         ):
-            _require(self, name, getattr(self, name) > 0.0, "a positive number")
+            require(self, name, getattr(self, name) > 0.0, "a positive number")
         for name in ("absorptance", "emissivity"):
-            _require(self, name, 0.0 < getattr(self, name) <= 1.0, "a number in (0, 1]")
-        _require(
+            require(self, name, 0.0 < getattr(self, name) <= 1.0, "a number in (0, 1]")
+        require(
             self, "max_power_voltage", self.max_power_voltage < self.open_circuit_voltage, "less than Voc"
         )
-        _require(
+        require(
             self, "max_power_current", self.max_power_current < self.short_circuit_current, "less than Isc"
         )
-        _require(
+        require(
             self,
             "max_power_voltage_slope",
             self.max_power_voltage_slope / self.max_power_voltage
@@ -123,7 +123,7 @@ class CellParameters:
             < 0.0,
             "negative enough that power falls with temperature",
         )
-        _require(
+        require(
             self,
             "absorptance",
             self.efficiency <= self.absorptance,
@@ -131,7 +131,7 @@ class CellParameters:
         )
         fluences = np.asarray(self.fluences, dtype=float)
         factors = np.asarray(self.remaining_power, dtype=float)
-        _require(
+        require(
             self,
             "fluences",
             fluences.ndim == 1
@@ -140,7 +140,7 @@ class CellParameters:
             and bool(np.all(np.diff(fluences) > 0)),
             "positive and increasing (1/m²; 1e15 1/cm² is 1e19 1/m²)",
         )
-        _require(
+        require(
             self,
             "remaining_power",
             factors.shape == fluences.shape
@@ -219,7 +219,8 @@ class CellParameters:
         )
 
 
-def _require(owner: object, name: str, holds: bool, expected: str) -> None:
+def require(owner: object, name: str, holds: bool, expected: str) -> None:
+    """Raise ValueError with class, attribute, value and what was expected, unless a condition holds."""
     if not holds:
         known = {item.name for item in fields(owner)}  # type: ignore[arg-type]
         value = getattr(owner, name) if name in known else None

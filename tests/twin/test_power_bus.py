@@ -53,7 +53,7 @@ def test_converter_inverse(power, fixed, linear, quadratic):
 
 
 def test_dispatch_by_hand():
-    """Constant efficiencies, sums by hand: 1000 W of Sun, loads 100 + 50 + 30 + 450 W, battery takes ≤ 400 W."""
+    """Constant efficiencies, sums by hand: 1000 W of Sun, loads 100 + 50 + 30 + 450 W, a hungry battery."""
     chain = BusParameters(
         solar_regulator=ConverterParameters.from_efficiency(1.0, 1.0, 0.95),
         battery_converter=ConverterParameters.from_efficiency(1.0, 1.0, 0.90),
@@ -82,7 +82,7 @@ def test_dispatch_by_hand():
     st.booleans(),
 )
 def test_every_watt_is_booked(modules, bus, shared):
-    """Sources = loads + losses to rounding for zero, negative, tiny and huge inputs; nothing below 0, no NaN."""
+    """Sources = loads + losses to rounding, nothing below 0, no NaN: zero, negative, tiny and huge inputs."""
     solar, house, pump, relay, compute, discharge, charge, reserve = np.array(modules).T
     demands = dict(zip(LOADS, (house, pump, relay, compute)))
     index = np.arange(solar.size) % 2 if shared else None
@@ -214,7 +214,7 @@ def test_ride_through_with_enough_battery_never_throttles():
 
 
 def test_ride_through_keeps_power_free_to_charge():
-    """Too little Sun for cards and next eclipse: the cap gives way ahead, and the eclipse is ridden through."""
+    """Too little Sun for cards and eclipse: the cap gives way ahead, and the eclipse is ridden through."""
     into, cap, compute, charge, _ = fly("ride_through", 6.0 * 3.6e6, orbits=3, solar=8.0e3)
     later = into.size // 3
     sunny = (into < 4800.0) & (np.arange(into.size) > later)
