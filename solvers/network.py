@@ -39,6 +39,17 @@ class Stream:
     walls: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class _Blocks:
+    """Blocks of the exchange matrix between free nodes and ports, and the magnitude of the free rows."""
+
+    free: sparse.csc_matrix
+    size: sparse.csr_array
+    to_ports: sparse.csr_matrix
+    from_ports: sparse.csr_matrix
+    ports: sparse.csr_matrix
+
+
 class Network:
     """A thermal network of lumped nodes.
 
@@ -98,9 +109,12 @@ class Network:
         if touching.nnz:
             name = self.names[self.ports.start + int(touching.tocoo().row[0])]
             raise ModelError(f"radiative conductor at port {name!r}: radiation of a port belongs to its own solver")
+        self._radiative_size = abs(self._radiative[: self.free])
         self._stream_matrices()
         self._drains = [self._node(name, "drain") for name in drains]
-        self._coupling: sparse.csr_array = self._linear
+        self._factor: SuperLU | None = None
+        self._factor_step = np.nan
+        self._set_coupling(self._linear)
         self.capacity_rate: Array = np.zeros(len(self.streams))
         self.heat_input: Array = np.zeros(self.free)
 
@@ -176,8 +190,21 @@ class Network:
         give = sparse.diags_array(exchanged) @ (self._source - self._wall)
         # Heat that leaves: the wall receives ε·w·(T_in − T_wall); the target gets w·(T_out − T_target).
         carried = sparse.diags_array(rate) @ (self._target - self._source) + give
-        self._coupling = sparse.csr_array(self._linear + self._target.T @ carried - self._wall.T @ give)
+        self._set_coupling(sparse.csr_array(self._linear + self._target.T @ carried - self._wall.T @ give))
         self.capacity_rate = rate
+
+    def _set_coupling(self, coupling: sparse.csr_array) -> None:
+        """Keep the matrix of linear exchange and the blocks that every solve needs."""
+        n, ports = self.free, self.ports
+        self._coupling = coupling
+        self._blocks = _Blocks(
+            free=sparse.csc_matrix(coupling[:n, :n]),
+            size=abs(coupling[:n]),
+            to_ports=sparse.csr_matrix(coupling[ports, :n]),
+            from_ports=sparse.csr_matrix(coupling[:n, ports]),
+            ports=sparse.csr_matrix(coupling[ports, ports]),
+        )
+        self._factor = None
 
     def heat_out(self, temperature: Array) -> Array:
         """Return the heat that leaves each node through conductors and streams [W], shape (node,)."""
@@ -219,33 +246,41 @@ class Network:
         if n == 0:
             return temperature, None
         storage = np.zeros(n) if np.isinf(step) else self.capacity / step
-        linear = sparse.csc_array(self._coupling[:n, :n] + sparse.diags_array(storage))
-        radiating = self._radiative.nnz > 0
-        factor: SuperLU | None = None
+        if self._factor is None or self._factor_step != step:
+            self._factorize(storage, temperature[:n], step)
+        previous = np.inf
         for _ in range(iterations):
-            if factor is None or radiating:
-                slope = 4.0 * self.sigma * np.abs(temperature[:n]) ** 3
-                jacobian = linear
-                if radiating:
-                    jacobian = linear + sparse.csc_array(self._radiative[:n, :n] @ sparse.diags_array(slope))
-                try:
-                    factor = splu(sparse.csc_matrix(jacobian))
-                except RuntimeError as error:
-                    isolated = np.flatnonzero(np.abs(jacobian).sum(axis=1) == 0.0)
-                    name = self.names[int(isolated[0])] if isolated.size else "?"
-                    raise ModelError(f"the network is singular: node {name!r} has no way for heat to leave") from error
             stored = storage * (temperature[:n] - start[:n])
-            out = self.heat_out(temperature)[:n]
-            residual = self.heat_input - out - stored
-            scale = np.abs(self._coupling)[:n] @ np.abs(temperature)
-            change = factor.solve(residual)
-            temperature[:n] += change
-            if np.all(np.abs(residual) <= tolerance * (scale + np.abs(self.heat_input) + np.abs(stored)) + 1e-300) or (
-                np.max(np.abs(change)) <= 1e-13 * np.max(np.abs(temperature[:n]))
-            ):
-                return temperature, factor
-        worst = int(np.argmax(np.abs(residual)))
-        raise ConvergenceError(f"network: node {self.names[worst]!r} keeps an imbalance of {residual[worst]:.3g} W")
+            residual = self.heat_input - self.heat_out(temperature)[:n] - stored
+            size = np.abs(temperature)
+            scale = self._blocks.size @ size + self.sigma * (self._radiative_size @ size**4) + np.abs(self.heat_input)
+            # Differences of temperatures near each other carry the rounding of the temperatures themselves.
+            scale += np.abs(stored) + 1e-3 * storage * size[:n]
+            worst = float(np.max(np.abs(residual) / (scale + 1e-300)))
+            if worst > 0.1 * previous:
+                # The factorisation is of another state: renew it.
+                self._factorize(storage, temperature[:n], step)
+            previous = worst
+            assert self._factor is not None
+            temperature[:n] += self._factor.solve(residual)
+            if worst <= tolerance:
+                return temperature, self._factor
+        node = self.names[int(np.argmax(np.abs(residual)))]
+        raise ConvergenceError(f"network: node {node!r} keeps an imbalance of {np.max(np.abs(residual)):.3g} W")
+
+    def _factorize(self, storage: Array, temperature: Array, step: float) -> None:
+        n = self.free
+        jacobian = self._blocks.free + sparse.diags(storage)
+        if self._radiative.nnz:
+            slope = 4.0 * self.sigma * np.abs(temperature) ** 3
+            jacobian = jacobian + self._radiative[:n, :n] @ sparse.diags(slope)
+        try:
+            self._factor = splu(sparse.csc_matrix(jacobian))
+        except RuntimeError as error:
+            isolated = np.flatnonzero(np.asarray(abs(jacobian).sum(axis=1)).ravel() == 0.0)
+            name = self.names[int(isolated[0])] if isolated.size else "?"
+            raise ModelError(f"the network is singular: node {name!r} has no way for heat to leave") from error
+        self._factor_step = step
 
     def port_slope(self, factor: SuperLU | None, change: Array) -> Array:
         """Return how the heat into the ports changes with the port temperatures (the Schur complement).
@@ -262,16 +297,15 @@ class Network:
         (port,) or (port, k) array
             Change of the heat that flows into the ports [W].
         """
-        n = self.free
-        direct = self._coupling[self.ports, self.ports] @ change
+        blocks = self._blocks
         if factor is None:
-            return -direct
-        response = factor.solve(np.asarray(-(self._coupling[:n, self.ports] @ change)))
-        return -np.asarray(direct + self._coupling[self.ports, :n] @ response)
+            return -np.asarray(blocks.ports @ change)
+        response = factor.solve(-np.asarray(blocks.from_ports @ change))
+        return -np.asarray(blocks.ports @ change + blocks.to_ports @ response)
 
     def port_conductance(self) -> Array:
         """Return the conductance between each port and its neighbours held at their temperature [W/K]."""
-        return np.asarray(self._coupling[self.ports, self.ports].diagonal())
+        return np.asarray(self._blocks.ports.diagonal())
 
     def max_norm(self, values: Array) -> float:
         """Return the largest absolute value among the free nodes."""

@@ -267,15 +267,18 @@ class ModuleThermal:
 
     def settle(self, loads: HeatLoads, mass_flow: float) -> None:
         """Go to the steady state of constant loads, with the valve where it holds the supply temperature."""
+        from scipy.optimize import brentq
+
         self._set_loads(loads)
-        bypass = 0.0
-        for _ in range(12):
+
+        def opening(bypass: float) -> float:
             self.set_flow(mass_flow, bypass)
             self.state = self.model.solve_steady(self.state)
-            wanted = self.valve_target()
-            if abs(wanted - bypass) < 1e-3:
-                break
-            bypass += 0.7 * (wanted - bypass)
+            return self.valve_target() - bypass
+
+        # A closed valve that is too warm, or an open one that is too cold, is where the valve stays.
+        if opening(0.0) > 0.0 and opening(VALVE_LIMIT) < 0.0:
+            brentq(opening, 0.0, VALVE_LIMIT, xtol=1e-3)
         self._rate = None
 
     def step(self, loads: HeatLoads, mass_flow: float, time: float, dt: float, jump: bool) -> ThermalTick:

@@ -74,12 +74,14 @@ class Simulation:
         means = _mean_fluxes(plant)
         for group, faces in zip(plant.groups, means):
             static = group.card.resident_power + group.card.leakage_power
-            power = group.design.racks.cards * static + load[group.modules] * group.card.dynamic_power
+            count = group.design.racks.cards
+            power = count * static + load[group.modules] * group.card.dynamic_power
+            power = np.minimum(power, count * group.card.power_limit)
             group.settle(faces, power)
             for index in range(group.modules.start, group.modules.stop):
                 at = slice(plant.fleet.module_start[index], plant.fleet.module_start[index + 1])
                 plate = group.temperature["cold_plate"][index - group.modules.start]
-                mean = power[index - group.modules.start] / group.design.racks.cards
+                mean = power[index - group.modules.start] / count
                 plant.fleet.temperature[at] = plate + mean * group.card.junction_resistance
 
     def run(self, stop: float) -> Iterator[Tick]:
