@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -107,10 +108,16 @@ def app(called: str | None = None) -> typer.Typer:
 
     for name, command in COMMANDS.items():
         if name == called:
-            root.command(name)(_interruptible(command.load()))
+            function = command.load()
+            root.command(name, help=_help_text(function))(_interruptible(function))
         elif command.exists:
             root.command(name, help=command.help)(_placeholder)
     return root
+
+
+def _help_text(function: Callable[..., Any]) -> str:
+    r"""Return the docstring of a command; a line `\b` keeps the lines below it as they are."""
+    return (inspect.getdoc(function) or "").replace("\\b", "\b")
 
 
 def _placeholder() -> None:
