@@ -140,7 +140,10 @@ RESIDUAL_BAR = 1e-6
 
 @dataclass(frozen=True)
 class Series:
-    """A curve with its numbers: time [s since start], values in SI, and whether they are tick means."""
+    """A curve with its numbers: time [s since start], values in SI, and whether they are tick means.
+
+    A mean belongs to the interval before its time; the first one is repeated at time zero.
+    """
 
     curve: Curve
     time: Floats
@@ -177,27 +180,39 @@ def series_of(result: xr.DataTree, plot: Plot, sub_center: str | None = None) ->
         time = elapsed_seconds(source["time"], result) if "time" in source else np.empty(0)
         values = np.broadcast_to(np.asarray(data, dtype=np.float64), time.shape)
         if time.size and np.isfinite(values).any():
-            found.append(Series(curve, time, values, data.attrs.get("cell_methods") == "time: mean"))
+            tick_mean = data.attrs.get("cell_methods") == "time: mean"
+            if tick_mean:  # the first mean holds from the start of the run
+                time, values = np.concatenate([[0.0], time]), np.concatenate([values[:1], values])
+            found.append(Series(curve, time, values, tick_mean))
     return found if any(series.curve.style != "limit" for series in found) else []
+
+
+def illumination(result: xr.DataTree, sub_center: str | None = None) -> tuple[Floats, Floats]:
+    """Return time [s since start] and the visible fraction of the Sun; empty when the result does not say.
+
+    Without `sub_center` it is that of the group ``orbit``, or else of the first sub-center.
+    """
+    groups = [result["orbit"].to_dataset(), result["sub_center"].to_dataset().isel(sub_center=0)]
+    if sub_center is not None:
+        groups.insert(0, subject_dataset(result, sub_center))
+    for group in groups:
+        if "illuminated_fraction" in group and group.sizes.get("time", 0):
+            fraction = np.asarray(group["illuminated_fraction"], dtype=np.float64)
+            return elapsed_seconds(group["time"], result), fraction
+    return np.empty(0), np.empty(0)
 
 
 def eclipse_spans(result: xr.DataTree, sub_center: str | None = None) -> list[tuple[float, float]]:
     """Return (start, end) [s since start] of each stretch where the Sun is not wholly visible.
 
-    The time stamps are the ends of ticks and ticks end at the eclipse's events, so that a stretch starts with
-    the last stamp in full sunlight and ends with the first one back in it.
+    Time stamps are the ends of intervals: a stretch starts with the last stamp in full sunlight and lasts to
+    the last one without, which is exact when intervals end at the eclipse's events.
     """
-    group = subject_dataset(result, sub_center) if sub_center else result["orbit"].to_dataset()
-    if "illuminated_fraction" not in group:
-        group = result["orbit"].to_dataset()
-    if "illuminated_fraction" not in group or group.sizes.get("time", 0) == 0:
-        return []
-    time = elapsed_seconds(group["time"], result)
-    dark = np.asarray(group["illuminated_fraction"], dtype=np.float64) < 1.0 - 1e-6
+    time, fraction = illumination(result, sub_center)
+    dark = fraction < 1.0 - 1e-6
     edges = np.flatnonzero(np.diff(np.concatenate([[False], dark, [False]]).astype(int)))
-    starts, ends = edges[::2], edges[1::2]
-    first = np.concatenate([[0.0], time])
-    return [(float(first[start]), float(time[min(end, time.size - 1)])) for start, end in zip(starts, ends)]
+    before = np.concatenate([[0.0], time])
+    return [(float(before[start]), float(time[end - 1])) for start, end in zip(edges[::2], edges[1::2])]
 
 
 def thin_out(time: Floats, values: Floats, points: int = 1500) -> tuple[Floats, Floats]:

@@ -69,8 +69,8 @@ class ModuleGeometry:
     panels: tuple[Plate, ...]
 
 
-def sky_at(orbit: xr.Dataset, index: int) -> Sky:
-    """Return the sky at tick `index` from the group ``orbit`` of a result."""
+def sky_at(orbit: xr.Dataset, index: int, illuminated_fraction: float) -> Sky:
+    """Return the sky at tick `index` of the group ``orbit``, given the visible fraction of the Sun."""
     position = np.asarray(orbit["position"][index], dtype=np.float64)
     velocity = np.asarray(orbit["velocity"][index], dtype=np.float64)
     sun = np.asarray(orbit["sun_direction"][index], dtype=np.float64)
@@ -80,8 +80,7 @@ def sky_at(orbit: xr.Dataset, index: int) -> Sky:
     minus_normal = -normal / np.linalg.norm(normal)
     frame = np.array([np.cross(minus_normal, nadir), minus_normal, nadir])
     earth_radius = radius - float(orbit["altitude"][index])
-    lit = float(orbit["illuminated_fraction"][index]) if "illuminated_fraction" in orbit else 1.0
-    return Sky(frame @ sun, float(np.arcsin(min(1.0, earth_radius / radius))), lit)
+    return Sky(frame @ sun, float(np.arcsin(min(1.0, earth_radius / radius))), illuminated_fraction)
 
 
 def face_normal(orientation: object, sun: Floats) -> Floats:
@@ -109,11 +108,20 @@ def face_normal(orientation: object, sun: Floats) -> Floats:
     return vector / length if length > 1e-9 else np.array([1.0, 0.0, 0.0])
 
 
+def module_class_of(result: xr.DataTree, field_name: str) -> tuple[str, Mapping[str, Any]]:
+    """Return name and parts of the module class of the field ``panel-CLASS``, else of the first class."""
+    classes = resolved_case(result).get("module_classes")
+    known = {str(key): parts for key, parts in classes.items()} if isinstance(classes, Mapping) else {}
+    name = field_name.removeprefix("panel-")
+    name = name if name in known else next(iter(known), "")
+    parts = known.get(name)
+    return name, parts if isinstance(parts, Mapping) else {}
+
+
 def module_geometry(
-    result: xr.DataTree, panel_size: tuple[float, float], panel_count: int, sun: Floats
+    parts: Mapping[str, Any], panel_size: tuple[float, float], panel_count: int, sun: Floats
 ) -> ModuleGeometry:
-    """Lay out the first module class of the case around panels of (width, height) `panel_size` [m]."""
-    parts = _first_class(resolved_case(result))
+    """Lay out a module of the class `parts` of the case around panels of (width, height) `panel_size` [m]."""
     body_edge = _body_edge(parts, fallback=0.35 * max(panel_size))
     wings = _wings(parts, body_edge, sun, fallback=4.0 * panel_size[0] * panel_size[1])
     normal = face_normal(_part(parts, "radiator").get("orientation", "edge_on"), sun)
@@ -163,15 +171,6 @@ def _across(vector: Floats, normal: Floats, otherwise: Floats) -> Floats:
         if length > 1e-3:
             return part / length
     raise ValueError(f"normal {normal}: expected a unit vector")
-
-
-def _first_class(case: Mapping[str, Any]) -> Mapping[str, Any]:
-    classes = case.get("module_classes")
-    if isinstance(classes, Mapping):
-        for parts in classes.values():
-            if isinstance(parts, Mapping):
-                return parts
-    return {}
 
 
 def _part(parts: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -57,8 +57,8 @@ def module_picture(path: Path, time: float, name: str | None = None) -> Figure:
         figure = Figure(figsize=(12.2, 7.6))
         FigureCanvasAgg(figure)
         left = figure.add_axes((0.015, 0.265, 0.64, 0.65))
-        flat = figure.add_axes((0.70, 0.35, 0.16, 0.50))
-        bar = figure.add_axes((0.925, 0.35, 0.013, 0.50))
+        flat = figure.add_axes((0.70, 0.405, 0.16, 0.455))
+        bar = figure.add_axes((0.925, 0.405, 0.013, 0.455))
         strip = figure.add_axes((0.06, 0.07, 0.90, 0.145))
         _draw_scene(left, rendering, scene)
         _draw_panel(flat, scene.field, low, high)
@@ -113,20 +113,23 @@ def _draw_panel(axis: Axes, field: PanelField, low: float, high: float) -> None:
     axis.tripcolor(
         mesh, field.temperature, shading="gouraud", cmap=COLOUR_MAP, vmin=low, vmax=high, rasterized=True
     )
-    if high - low > 0.2:
-        axis.tricontour(mesh, field.temperature, levels=7, colors="white", linewidths=0.6, alpha=0.7)
     marks = ((field.temperature.argmax(), "^", "hottest"), (field.temperature.argmin(), "v", "coldest"))
     for index, marker, label in marks:
         axis.plot(
             x[index], y[index], marker, markersize=8, markerfacecolor="white", markeredgecolor="black",
             clip_on=False, linestyle="none", zorder=5, label=f"{label} {field.temperature[index]:.1f} K",
         )  # fmt: skip
+    axis.margins(0.0)
     axis.set_aspect("equal")
     axis.grid(False)
     axis.set_xlabel("width [m]")
     axis.set_ylabel("height [m]")
     axis.set_title("Panel, front view", fontsize=10.5)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), fontsize=9)
+    figure = axis.get_figure()
+    assert figure is not None
+    figure.legend(
+        *axis.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.78, 0.345), fontsize=9
+    )
 
 
 def _draw_bar(figure: Figure, axis: Axes, low: float, high: float) -> None:

@@ -221,7 +221,7 @@ def _run_section(result: xr.DataTree) -> str:
     start = str(result.attrs["start"])[:19].replace("T", " ")
     facts = {
         "Case": _case_name(result),
-        "Simulated": f"{time[-1] / factor:.4g} {unit} from {start} UTC, {time.size:,} ticks",
+        "Simulated": f"{time[-1] / factor:.4g} {unit} from {start} UTC, {time.size:,} time stamps",
         "Dawndusk": str(result.attrs.get("version", "unknown")),
     }
     if "wall_time" in result.attrs:

@@ -13,8 +13,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from twin.results import elapsed_seconds, open_result
+from viz.curves import illumination
 from viz.fields import PanelField, read_panel
-from viz.module_geometry import ZENITH, ModuleGeometry, Plate, Sky, module_geometry, sky_at
+from viz.module_geometry import ZENITH, ModuleGeometry, Plate, Sky, module_class_of, module_geometry, sky_at
 
 type Floats = NDArray[np.float64]
 
@@ -37,14 +38,11 @@ class ModuleScene:
         Sun and Earth at that time.
     geometry : ModuleGeometry
         Body, wings and panels.
-    index : int
-        Tick of the result nearest to the field.
     """
 
     field: PanelField
     sky: Sky
     geometry: ModuleGeometry
-    index: int
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,14 @@ def load_scene(path: Path, time: float, name: str | None = None) -> ModuleScene:
     field = read_panel(path, time, name)
     orbit = result["orbit"].to_dataset()
     index = int(np.abs(elapsed_seconds(orbit["time"], result) - field.time).argmin())
-    sky = sky_at(orbit, index)
+    times, fractions = illumination(result)
+    lit = float(fractions[np.abs(times - field.time).argmin()]) if times.size else 1.0
+    sky = sky_at(orbit, index, lit)
+    name_of_class, parts = module_class_of(result, field.name)
     size = np.ptp(field.points, axis=0)
-    count = max(1, round(_module_radiator_area(result, field.area) / field.area))
-    geometry = module_geometry(result, (float(size[0]), float(size[1])), count, sky.sun)
-    return ModuleScene(field, sky, geometry, index)
+    count = max(1, round(_module_radiator_area(result, name_of_class, field.area) / field.area))
+    geometry = module_geometry(parts, (float(size[0]), float(size[1])), count, sky.sun)
+    return ModuleScene(field, sky, geometry)
 
 
 def render(
@@ -135,12 +136,18 @@ def prefer_headless_rendering() -> None:
         os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
 
-def _module_radiator_area(result: xr.DataTree, otherwise: float) -> float:
+def _module_radiator_area(result: xr.DataTree, name: str, otherwise: float) -> float:
+    """Return the radiator area of a module of class `name` [m²]."""
     module = result["module"].to_dataset()
     if "radiator_area" not in module:
         return otherwise
-    area = float(np.asarray(module["radiator_area"]).flat[0])
-    return area if np.isfinite(area) else otherwise
+    area = np.asarray(module["radiator_area"], dtype=np.float64)
+    if "module_class" in module:
+        names = str(module["module_class"].attrs.get("flag_meanings", "")).split()
+        if name in names:
+            area = area[np.asarray(module["module_class"]) == names.index(name)]
+    area = area[np.isfinite(area)]
+    return float(area.flat[0]) if area.size else otherwise
 
 
 def _placed(field: PanelField, plate: Plate) -> Floats:

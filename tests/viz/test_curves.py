@@ -48,7 +48,8 @@ def test_values_as_shown(result: xr.DataTree) -> None:
     plot = PLOT_BY_NAME["power_balance"]
     shown, label = displayed(series_of(result, plot), plot.quantity)
     assert label == "power [kW]"
-    np.testing.assert_allclose(shown[0] * 1e3, result["plant/solar_power"], rtol=1e-6)
+    np.testing.assert_allclose(shown[0][1:] * 1e3, result["plant/solar_power"], rtol=1e-6)
+    assert shown[0][0] == shown[0][1]
 
 
 def test_a_sub_center_has_its_own_curves(result: xr.DataTree) -> None:
@@ -66,3 +67,16 @@ def test_what_a_result_lacks_is_left_out(result: xr.DataTree) -> None:
 
 def test_power_scale() -> None:
     assert [power_scale(value)[1] for value in (5.0, 5e3, -5e6, 1.2e9)] == ["W", "kW", "MW", "GW"]
+
+
+def test_eclipse_is_found_where_only_sub_centers_know_it(result: xr.DataTree) -> None:
+    tree = result.copy()
+    orbit = tree["orbit"].to_dataset()
+    fraction = orbit["illuminated_fraction"]
+    tree["orbit"] = xr.DataTree(orbit.drop_vars("illuminated_fraction"))
+    assert eclipse_spans(tree) == []
+    group = tree["sub_center"].to_dataset()
+    tree["sub_center"] = xr.DataTree(
+        group.assign(illuminated_fraction=fraction.expand_dims(sub_center=2, axis=1))
+    )
+    assert eclipse_spans(tree) == eclipse_spans(result) != []

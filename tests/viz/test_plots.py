@@ -42,7 +42,8 @@ def test_lines_are_the_numbers_of_the_result(result: xr.DataTree) -> None:
     axis = draw(result, [PLOT_BY_NAME["power_balance"]]).axes[0]
     lines = {line.get_label(): line for line in axis.get_lines()}
     load = lines["load"]
-    np.testing.assert_allclose(np.asarray(load.get_ydata()) * 1e3, result["plant/load_power"], rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(load.get_ydata())[1:] * 1e3, result["plant/load_power"], rtol=1e-6)
+    assert np.asarray(load.get_xdata())[0] == 0.0
     assert np.asarray(load.get_xdata())[-1] == pytest.approx(898 * 20.0 / 3600.0)
     assert load.get_drawstyle() == "steps-pre"  # a mean over the tick that ends at the stamp
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,15 @@ from matplotlib.image import imread
 
 from twin.errors import BadInput
 from viz.fields import read_panel
-from viz.module_geometry import ZENITH, Plate, face_normal, module_geometry, sky_at
+from viz.module_geometry import ZENITH, Plate, face_normal, module_class_of, module_geometry, sky_at
 from viz.picture import save_module_picture
 from viz.scene import COLOUR_MAP, load_scene, render
 
+CLASS = {
+    "radiator": {"orientation": "edge_on"},
+    "solar_array": {"area": 24.0, "orientation": "sun"},
+    "body": {"faces": [{"name": "top", "area": 1.2}]},
+}
 unit_vectors = st.tuples(*[st.floats(-1, 1)] * 3).map(np.array).filter(lambda v: np.linalg.norm(v) > 0.1)
 
 
@@ -28,7 +34,7 @@ def test_sky_of_a_known_orbit(result: xr.DataTree) -> None:
     """A quarter of an orbit after the start the satellite is over the pole and the Sun on the horizon."""
     orbit = result["orbit"].to_dataset()
     index = round(5990.0 / 4 / 20.0) - 1
-    sky = sky_at(orbit, index)
+    sky = sky_at(orbit, index, 1.0)
     assert np.linalg.norm(sky.sun) == pytest.approx(1.0)
     assert sky.sun[1] == pytest.approx(-np.sin(np.deg2rad(65.0)), abs=1e-6)
     assert sky.sun[2] == pytest.approx(0.0, abs=0.02)  # on the local horizon
@@ -47,9 +53,9 @@ def test_edge_on_sees_neither_sun_nor_earth(sun: np.ndarray) -> None:
 
 
 @given(sun=unit_vectors)
-def test_parts_have_the_sizes_of_the_case(result: xr.DataTree, sun: np.ndarray) -> None:
+def test_parts_have_the_sizes_of_the_case(sun: np.ndarray) -> None:
     sun = sun / np.linalg.norm(sun)
-    geometry = module_geometry(result, (2.0, 3.0), 2, sun)
+    geometry = module_geometry(CLASS, (2.0, 3.0), 2, sun)
     assert [area(panel) for panel in geometry.panels] == pytest.approx([6.0, 6.0])
     assert sum(area(wing) for wing in geometry.wings) == pytest.approx(24.0)
     assert geometry.body_edge == pytest.approx(np.sqrt(1.2))
@@ -58,12 +64,19 @@ def test_parts_have_the_sizes_of_the_case(result: xr.DataTree, sun: np.ndarray) 
         assert abs(normal @ sun) == pytest.approx(np.linalg.norm(normal))
 
 
-def test_sizes_with_units_are_understood(result: xr.DataTree) -> None:
+def test_sizes_with_units_are_understood() -> None:
     """The resolved case may write areas as text."""
-    tree = result.copy()
-    tree.attrs = {**tree.attrs, "case": '{"module_classes": {"m": {"solar_array": {"area": "30 m2"}}}}'}
-    geometry = module_geometry(tree, (2.0, 3.0), 1, np.array([0.0, -1.0, 0.0]))
+    geometry = module_geometry({"solar_array": {"area": "30 m2"}}, (2.0, 3.0), 1, np.array([0.0, -1.0, 0.0]))
     assert sum(area(wing) for wing in geometry.wings) == pytest.approx(30.0)
+
+
+def test_class_of_a_field(result: xr.DataTree) -> None:
+    tree = result.copy()
+    tree.attrs = {**tree.attrs, "case": json.dumps({"module_classes": {"core": {"a": 1}, "wing": {"a": 2}}})}
+    assert module_class_of(tree, "panel") == ("core", {"a": 1})
+    assert module_class_of(tree, "panel-wing") == ("wing", {"a": 2})
+    tree.attrs = {"start": result.attrs["start"]}
+    assert module_class_of(tree, "panel") == ("", {})
 
 
 def test_nearest_field_is_read(run_folder: Path) -> None:
