@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from solvers.coupling import MeshCoupling
 from solvers.errors import ConvergenceError
 
 Array = NDArray[np.float64]
@@ -18,23 +19,10 @@ Preconditioner = Literal["auto", "jacobi", "lu", "multigrid"]
 LU_SIZE = 40_000
 
 
-class Coupling(Protocol):
-    """Heat that another solver exchanges with nodes, and how it changes with their temperature."""
-
-    @property
-    def diagonal(self) -> Array:
-        """The part of −slope that is already in the diagonal of the matrix [W/K]."""
-        ...
-
-    def slope(self, change: Array) -> Array:
-        """Return the change of the heat into the owned nodes [W] for a change of their temperature [K]."""
-        ...
-
-
 class _CoupledOperator:
     """y = A x − Σ (coupling.slope(x) + coupling.diagonal·x), as PETSc's Python matrix; A holds the diagonals."""
 
-    def __init__(self, matrix: PETSc.Mat, couplings: list[Coupling]):
+    def __init__(self, matrix: PETSc.Mat, couplings: list[MeshCoupling]):
         self.matrix, self.couplings = matrix, couplings
 
     def mult(self, _: PETSc.Mat, x: PETSc.Vec, y: PETSc.Vec) -> None:
@@ -60,7 +48,7 @@ class LinearSolver:
     """
 
     def __init__(
-        self, matrix: PETSc.Mat, couplings: list[Coupling], preconditioner: Preconditioner, steady: bool = False
+        self, matrix: PETSc.Mat, couplings: list[MeshCoupling], preconditioner: Preconditioner, steady: bool = False
     ):
         self.comm = matrix.comm.tompi4py()
         self.matrix = matrix.duplicate(copy=True)

@@ -58,7 +58,7 @@ def _newton(model: ThermalModel, state: Array, time: float) -> Array:
     loads = model._gather_loads(time)
     nodes, networks = model.split(state)
     for coupling, values in zip(model.couplings, networks):
-        coupling.begin(values, np.inf, values)
+        coupling.begin(values, np.inf, values, time)
     storage = np.zeros(model.owned)
     solver = model._solver(steady=True)
     x, f = solver.matrix.createVecRight(), solver.matrix.createVecLeft()

@@ -25,11 +25,12 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
+from scipy import sparse
 
 from meshes.mesh import Mesh
 from solvers.boundary_conditions import Convection, FixedTemperature, Flux, Radiation, Surface, Value, evaluate
 from solvers.constants import SPACE_TEMPERATURE, STEFAN_BOLTZMANN
-from solvers.coupling import NetworkCoupling
+from solvers.coupling import FarPower, MeshCoupling, NetworkCoupling, RadiationCoupling
 from solvers.discretization import Discretization
 from solvers.errors import ConvergenceError, ModelError
 from solvers.integrator import STAGE_TIMES, STAGE_WEIGHTS, Step, integrate
@@ -37,6 +38,7 @@ from solvers.kernels import node_balance
 from solvers.linear import LinearSolver, Preconditioner, global_sums
 from solvers.materials import Material, Section
 from solvers.network import Network
+from solvers.radiation import SurfaceExchange
 from solvers.steady import solve_nonlinear
 
 Array = NDArray[np.float64]
@@ -104,7 +106,7 @@ class ThermalModel:
         self.fluxes: list[Flux] = []
         self.convection: list[Convection] = []
         self.fixed: list[FixedTemperature] = []
-        self.couplings: list[NetworkCoupling] = []
+        self.couplings: list[MeshCoupling] = []
         self._conduction = self.discretization.conduction_matrix()
         self._nonlinear = self.discretization.factor is not None
         self._solvers: dict[bool, LinearSolver] = {}
@@ -217,6 +219,40 @@ class ThermalModel:
         self._solvers.clear()
         return coupling
 
+    def enclose(
+        self,
+        exchange: SurfaceExchange,
+        surfaces: Sequence[Surface] | sparse.csr_array,
+        far_emissive_power: Mapping[str, FarPower] | None = None,
+    ) -> RadiationCoupling:
+        """Let surfaces radiate to each other and to far surfaces, instead of :meth:`radiate`.
+
+        Parameters
+        ----------
+        exchange : SurfaceExchange
+            One face per surface.
+        surfaces : sequence of Surface, or (face, node) sparse array
+            The faces of the exchange in order; for many of them the share of each mesh node in the area of each face
+            (`solvers.surfaces.face_node_shares`).
+        far_emissive_power : mapping of name to W/m² or a function of time, optional
+            σT⁴ of space (0 unless given), Earth and other far surfaces.
+        """
+        d = self.discretization
+        if isinstance(surfaces, sparse.sparray):
+            shares = sparse.csr_array(surfaces)[:, d.node_of_dof[: d.owned]]
+        else:
+            shares = sparse.csr_array(np.stack([s.node_area / s.area for s in surfaces]))
+            for number, surface in enumerate(surfaces):
+                if abs(exchange.areas[number] - surface.area) > 1e-6 * surface.area:
+                    raise ModelError(
+                        f"face {number} of the exchange has {exchange.areas[number]:g} m², surface "
+                        f"{surface.name!r} has {surface.area:g} m²"
+                    )
+        coupling = RadiationCoupling(exchange, shares, far_emissive_power or {}, d)
+        self.couplings.append(coupling)
+        self._solvers.clear()
+        return coupling
+
     # -- state ------------------------------------------------------------------------------------
 
     def state(self, temperature: Array | float, networks: Sequence[Array] = ()) -> Array:
@@ -224,12 +260,13 @@ class ThermalModel:
         parts = [self.discretization.scatter(temperature)]
         parts += [np.asarray(values, dtype=float) for values in networks]
         if len(parts) != 1 + len(self.couplings):
-            parts += [np.full(len(c.network.names), float(np.mean(parts[0]))) for c in self.couplings]
+            mean = float(np.mean(parts[0])) if parts[0].size else 300.0
+            parts = [parts[0], *(c.initial_state(mean) for c in self.couplings)]
         return np.concatenate(parts)
 
     def split(self, state: Array) -> tuple[Array, list[Array]]:
         """Return (owned nodes, network temperatures) as views of a state."""
-        sizes = np.cumsum([self.owned, *(len(c.network.names) for c in self.couplings)])
+        sizes = np.cumsum([self.owned, *(c.state_size for c in self.couplings)])
         first, *rest = np.split(state, sizes[:-1])
         return first, rest
 
@@ -255,7 +292,7 @@ class ThermalModel:
         """Return the largest absolute change of any node on any process, of the networks' free nodes included."""
         nodes, networks = self.split(values)
         own = float(np.max(np.abs(nodes), initial=0.0))
-        own = max([own, *(c.network.max_norm(v) for c, v in zip(self.couplings, networks))])
+        own = max([own, *(c.max_norm(v) for c, v in zip(self.couplings, networks))])
         return float(self.comm.allreduce(own, op=MPI.MAX))
 
     # -- loads ------------------------------------------------------------------------------------
@@ -357,7 +394,7 @@ class ThermalModel:
         temperature = nodes.copy()
         self._impose(temperature, time)
         for coupling, first, initial in zip(self.couplings, network_start, networks):
-            coupling.begin(first, step, initial)
+            coupling.begin(first, step, initial, time)
         storage = self._work["storage"]
         np.divide(self.capacity, step, out=storage)
         solver = self._solver(steady=False)
@@ -407,7 +444,7 @@ class ThermalModel:
         return solve_nonlinear(self, state, time)
 
     def _state_size(self) -> int:
-        return self.owned + sum(len(c.network.names) for c in self.couplings)
+        return self.owned + sum(c.state_size for c in self.couplings)
 
     def _check_way_out(self) -> None:
         loads = self._gather_loads(0.0)
@@ -448,7 +485,7 @@ class ThermalModel:
                 gap = np.asarray(evaluate(c.fluid_temperature, time)) - temperature
                 convected += span * float(c.surface.node_area @ (np.asarray(c.coefficient) * gap))
             for coupling, values in zip(self.couplings, networks):
-                coupled += span * coupling.port_heat(values) / self.comm.size
+                coupled += span * coupling.total_heat(temperature, values, time)
         stored = float(self.capacity @ (self.split(taken.end)[0] - self.split(start)[0]))
         dofs = self._fixed_dofs()
         if dofs.size:

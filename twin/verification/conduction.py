@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin.verification.registry import Check, ReferenceCase
+
+if TYPE_CHECKING:
+    from meshes.mesh import Mesh
 
 CELSIUS = 273.15
 
@@ -66,35 +72,37 @@ def vpcs_tpnv01() -> Iterator[Check]:
     yield Check("outer flux, W/m²", 6838.0, 133.5 * (cold - ambient), 0.005, True)
 
 
-def spherical_wedge(inner: float, outer: float, half_angle: float, cells: tuple[int, int, int]):  # type: ignore[no-untyped-def]
+def spherical_wedge(inner: float, outer: float, half_angle: float, cells: tuple[int, int, int]) -> Mesh:
     """Hexahedra between two spheres within a small angle; the four side faces are planes of symmetry."""
+    box = block((2.0 * half_angle, 2.0 * half_angle, outer - inner), cells)
+    longitude, latitude, radius = (box.points - np.array([half_angle, half_angle, -inner])).T
+    points = np.stack(
+        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=1
+    )
+    facets = {"inside": box.facet("z-low"), "outside": box.facet("z-high")}
+    return replace(box, points=radius[:, None] * points, regions={"sphere": box.region("block")}, facets=facets)
+
+
+def block(size: tuple[float, float, float], cells: tuple[int, int, int]) -> Mesh:
+    """Hexahedra that fill a box from the origin; boundaries ``x-low`` to ``z-high``."""
     from meshes.mesh import Mesh
 
-    n, m, k = cells
-    longitude, latitude = (np.linspace(-half_angle, half_angle, count + 1) for count in (n, m))
-    radius = np.linspace(inner, outer, k + 1)
-    grid_r, grid_b, grid_l = np.meshgrid(radius, latitude, longitude, indexing="ij")
-    points = np.stack(
-        [grid_r * np.cos(grid_b) * np.cos(grid_l), grid_r * np.cos(grid_b) * np.sin(grid_l), grid_r * np.sin(grid_b)], -1
-    )
-    node = np.arange(points.size // 3).reshape(k + 1, m + 1, n + 1)
-    low, high = node[:-1], node[1:]
+    axes = [np.linspace(0.0, length, count + 1) for length, count in zip(size, cells)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    node = np.arange(grid.size // 3).reshape(grid.shape[:3])
+    ring = ((0, 0), (1, 0), (1, 1), (0, 1))
 
-    def corners(layer: np.ndarray) -> list[np.ndarray]:
-        return [layer[:, :-1, :-1], layer[:, :-1, 1:], layer[:, 1:, 1:], layer[:, 1:, :-1]]
+    def shifted(array: NDArray[np.int64], shift: tuple[int, ...]) -> NDArray[np.int64]:
+        window = tuple(slice(s, n - 1 + s) for s, n in zip(shift, array.shape))
+        return array[window].ravel()
 
-    hexahedra = np.stack([c.ravel() for c in (*corners(low), *corners(high))], axis=1)
-
-    def faces(layer: np.ndarray) -> np.ndarray:
-        return np.stack([c.ravel() for c in (layer[:-1, :-1], layer[:-1, 1:], layer[1:, 1:], layer[1:, :-1])], axis=1)
-
-    return Mesh(
-        points.reshape(-1, 3),
-        hexahedra,
-        "hexahedron",
-        regions={"sphere": np.arange(len(hexahedra))},
-        facets={"inside": faces(node[0]), "outside": faces(node[-1])},
-    )
+    hexahedra = np.stack([shifted(node, (a, b, c)) for c in (0, 1) for a, b in ring], axis=1)
+    facets = {}
+    for axis, name in enumerate("xyz"):
+        for end, side in ((0, "low"), (-1, "high")):
+            face = np.take(node, end, axis=axis)
+            facets[f"{name}-{side}"] = np.stack([shifted(face, corner) for corner in ring], axis=1)
+    return Mesh(grid.reshape(-1, 3), hexahedra, "hexahedron", {"block": np.arange(len(hexahedra))}, facets=facets)
 
 
 CASES = (
