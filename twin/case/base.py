@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from twin.case.types import Fraction
 
-__all__ = ["AgedFraction", "FromLibrary", "Model", "as_written", "increasing", "wrong"]
+__all__ = ["AgedFraction", "Component", "FromLibrary", "Model", "as_written", "increasing", "wrong"]
 
 
 class Model(BaseModel):
@@ -21,6 +21,13 @@ class Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+
+class Component(Model):
+    """A thing with a name that people know it by."""
+
+    description: str = ""
+    """What it is, in words."""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ class Case(Model):
                 break
             source = node.source or source
             if node.is_mapping:
-                if step not in node.children:
+                if step not in node.children or node.children[str(step)].content is None:
                     return "default", ""
                 node = node.children[str(step)]
             elif node.is_list and isinstance(step, int) and step < len(node.content):

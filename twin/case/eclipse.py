@@ -42,6 +42,10 @@ class OrbitPlane:
         self.node = node
         self.epoch_days = (epoch - _J2000).total_seconds() / _DAY
 
+    def days_since_epoch(self, instant: datetime) -> float:
+        """Days from the epoch of the elements to an instant."""
+        return (instant - _J2000).total_seconds() / _DAY - self.epoch_days
+
     @property
     def period(self) -> float:
         """Keplerian period, s."""

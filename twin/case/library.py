@@ -7,8 +7,9 @@ from pathlib import Path
 
 from twin.case.errors import CaseError
 from twin.case.nearest import suggestion
+from twin.case.reading import read_file
 from twin.case.structure import Shape, child_shape
-from twin.case.tree import KeyPath, Node, key_text, merge, read_file
+from twin.case.tree import KeyPath, Node, key_text, merge
 
 __all__ = ["KINDS", "SHIPPED_LIBRARY", "Library", "shown_path"]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from twin.case.errors import CaseError
 from twin.case.library import SHIPPED_LIBRARY, Library, shown_path
 from twin.case.nearest import suggestion
+from twin.case.reading import parse_text, read_file
 from twin.case.structure import Shape, child_shape
-from twin.case.tree import KeyPath, Node, Place, from_plain, key_text, merge, parse_text, read_file, set_value
+from twin.case.tree import KeyPath, Node, Place, from_plain, key_text, merge, set_value
 
 __all__ = ["COMMAND_LINE", "Loaded", "load_tree", "tree_from_plain"]
 

@@ -8,16 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLStreamError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
-
 from twin.case.errors import CaseError
-from twin.case.nearest import nearest, suggestion
+from twin.case.nearest import suggestion
 
 __all__ = [
     "KeyPath",
@@ -25,15 +19,13 @@ __all__ = [
     "Place",
     "find",
     "from_plain",
+    "key_text",
     "merge",
-    "parse_text",
     "plain",
-    "read_file",
     "set_value",
 ]
 
 KeyPath = tuple[str | int, ...]
-_MAXIMUM_NODES = 200_000
 # Keys by which the items of a list are told apart when a case builds on another.
 _IDENTITY_KEYS = ("name", "class")
 
@@ -82,210 +74,6 @@ class Node:
         return replace(self, content=dict(children), **changes)
 
 
-def read_file(path: Path, shown: str, origin: str) -> Node:
-    """Read a YAML file into a tree.
-
-    Raises
-    ------
-    CaseError
-        For a file that is missing, a folder, empty, not UTF-8, not YAML, or not a mapping.
-    """
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise CaseError(
-            "no such file", file=shown, expected="a case file", hint=_nearest_file(path)
-        ) from None
-    except IsADirectoryError:
-        files = sorted(p.name for p in path.glob("*.yaml"))
-        hint = f"it holds {', '.join(files[:5])}" if files else ""
-        raise CaseError("this is a folder", file=shown, expected="a case file", hint=hint) from None
-    except OSError as error:
-        raise CaseError(f"cannot be read: {error.strerror}", file=shown) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise CaseError(
-            f"byte 0x{raw[error.start]:02x} is not UTF-8",
-            file=shown,
-            line=line,
-            expected="a text file in UTF-8",
-            hint="save the file as UTF-8",
-        ) from None
-    node = parse_text(text, shown, origin)
-    if node is None:
-        raise CaseError("the file is empty", file=shown, expected="a mapping with the keys of a case")
-    if not node.is_mapping:
-        raise CaseError(
-            f"the file holds {_kind_of(node)}",
-            file=shown,
-            line=node.place.line,
-            expected="a mapping: keys with values, such as 'orbit:'",
-        )
-    return node
-
-
-def _kind_of(node: Node) -> str:
-    return "a list" if node.is_list else f"only '{node.content}'"
-
-
-def _nearest_file(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"the folder {path.parent} does not exist"
-    best = nearest(path.name, [p.name for p in path.parent.glob("*.yaml")])
-    return f"did you mean '{path.parent / best}'?" if best else ""
-
-
-def parse_text(text: str, shown: str, origin: str) -> Node | None:
-    """Parse YAML text into a tree; None where there is nothing but comments."""
-    yaml = YAML(typ="rt")
-    try:
-        root = yaml.compose(text)
-    except MarkedYAMLError as error:
-        raise _syntax_error(error, text, shown) from None
-    except (YAMLStreamError, ReaderError, YAMLError) as error:
-        raise CaseError(f"not valid YAML: {_first_line(error)}", file=shown) from None
-    if root is None:
-        return None
-    builder = _Builder(shown, origin)
-    node = builder.build(root, None, ())
-    if node.content is None:
-        return None
-    return node
-
-
-def _first_line(error: object) -> str:
-    return str(error).strip().splitlines()[0]
-
-
-def _syntax_error(error: MarkedYAMLError, text: str, shown: str) -> CaseError:
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else None
-    column = mark.column + 1 if mark else None
-    lines = text.splitlines()
-    problem = (error.problem or error.context or "syntax error").strip()
-    written = lines[mark.line] if mark and mark.line < len(lines) else ""
-    if "\\t" in problem or "\t" in written[: len(written) - len(written.lstrip())]:
-        return CaseError(
-            "a tab is used for indentation",
-            file=shown,
-            line=line,
-            column=column,
-            expected="spaces",
-            hint="replace each tab by two spaces",
-        )
-    return CaseError(
-        f"not valid YAML: {problem}",
-        file=shown,
-        line=line,
-        column=column,
-        value=written.strip() or None,
-        expected="'key: value' lines, indented with spaces",
-        hint=f"the line reads '{written.strip()}'" if written.strip() else "",
-    )
-
-
-class _Builder:
-    """Turn composed YAML nodes into a tree, counting them so that aliases cannot explode."""
-
-    def __init__(self, shown: str, origin: str) -> None:
-        self.shown = shown
-        self.origin = origin
-        self.count = 0
-        self.open: list[int] = []
-
-    def place(self, node: Any) -> Place:
-        return Place(self.shown, node.start_mark.line + 1, node.start_mark.column + 1)
-
-    def build(self, node: Any, key_place: Place | None, path: KeyPath) -> Node:
-        self.count += 1
-        place = self.place(node)
-        if self.count > _MAXIMUM_NODES or id(node) in self.open:
-            raise CaseError(
-                "the file refers to itself or grows without end through aliases",
-                file=self.shown,
-                line=place.line,
-                key=key_text(path),
-            )
-        self.open.append(id(node))
-        if isinstance(node, ScalarNode):
-            content: Any = _scalar(node)
-        elif isinstance(node, SequenceNode):
-            content = [self.build(item, None, (*path, i)) for i, item in enumerate(node.value)]
-        else:
-            content = self.mapping(node, path)
-        self.open.pop()
-        built = Node(content, place, key_place or place, self.origin)
-        return _take_source(built)
-
-    def mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Node]:
-        inherited: dict[str, Node] = {}
-        own: dict[str, Node] = {}
-        for key_node, value_node in node.value:
-            place = self.place(key_node)
-            if not isinstance(key_node, ScalarNode):
-                raise CaseError(
-                    "a key must be plain text", file=self.shown, line=place.line, key=key_text(path)
-                )
-            key = str(key_node.value)
-            if key == "<<":
-                merged = value_node.value if isinstance(value_node, SequenceNode) else [value_node]
-                for part in merged:
-                    inherited = {**self.build(part, place, path).children, **inherited}
-                continue
-            if key in own:
-                raise CaseError(
-                    "this key is given twice",
-                    file=self.shown,
-                    line=place.line,
-                    column=place.column,
-                    key=key_text((*path, key)),
-                    value=getattr(value_node, "value", None),
-                    expected="each key once",
-                    hint=f"the first is on line {own[key].key_place.line}",
-                )
-            own[key] = self.build(value_node, place, (*path, key))
-        return {**inherited, **own}
-
-
-def _scalar(node: ScalarNode) -> Any:
-    """Scalars that are plain numbers, booleans or null by YAML 1.2; everything else stays text."""
-    text = node.value
-    if node.style in ("'", '"', "|", ">"):
-        return text
-    tag = str(node.ctag) if node.ctag is not None else ""
-    if tag.endswith(":null"):
-        return None
-    if tag.endswith(":bool"):
-        return text.lower() == "true"
-    if tag.endswith(":int"):
-        try:
-            digits = text.replace("_", "")
-            return int(digits, 0 if digits[:2].lower() in ("0o", "0x") else 10)
-        except ValueError:
-            return text
-    if tag.endswith(":float"):
-        try:
-            return float(text.replace("_", ""))
-        except ValueError:
-            return text
-    return text
-
-
-def _take_source(node: Node) -> Node:
-    """Move `source:` out of a mapping; `{value: 700 W, source: datasheet}` becomes the value itself."""
-    if not node.is_mapping or "source" not in node.children:
-        return node
-    source = node.children["source"].content
-    if not isinstance(source, str):
-        return node
-    rest = {key: child for key, child in node.children.items() if key != "source"}
-    if set(rest) == {"value"}:
-        return replace(rest["value"], key_place=node.key_place, source=source)
-    return node.with_children(rest, source=source)
-
-
 def from_plain(data: Any, place: Place, origin: str) -> Node:
     """Build a tree from Python objects; every node has the same place."""
     content: Any = data
@@ -299,7 +87,8 @@ def from_plain(data: Any, place: Place, origin: str) -> Node:
 def plain(node: Node) -> Any:
     """Return the tree as Python objects, without places."""
     if node.is_mapping:
-        return {key: plain(child) for key, child in node.children.items()}
+        # A key without a value is a key that is not given: its default holds, or it is missing.
+        return {key: plain(child) for key, child in node.children.items() if child.content is not None}
     if node.is_list:
         return [plain(child) for child in node.content]
     return node.content
@@ -337,12 +126,18 @@ def identity(node: Node) -> str | None:
     return None
 
 
+def _same_kind(base: Node, over: Node) -> bool:
+    """Whether two mappings describe the same kind of thing: one that says no kind keeps that of the other."""
+    kinds = [node.children["kind"].content for node in (base, over) if "kind" in node.children]
+    return len(kinds) < 2 or kinds[0] == kinds[1]
+
+
 def merge(base: Node, over: Node) -> Node:
     """Lay one tree over another: mappings key by key, lists by name, `null` removes a key.
 
-    A list whose items have no name or class replaces the list below it.
+    A list whose items have no name or class replaces the list below it; so does a mapping of another `kind`.
     """
-    if base.is_mapping and over.is_mapping and not over.whole:
+    if base.is_mapping and over.is_mapping and not over.whole and _same_kind(base, over):
         children = dict(base.children)
         for key, child in over.children.items():
             if child.content is None:

@@ -137,6 +137,8 @@ def _summary(case: Case) -> dict[str, str]:
     lines = {"cards": str(case.card_count), "modules": str(case.module_count)}
     plane = orbit_plane(case)
     if plane is not None:
+        if case.orbit.tle is not None:
+            lines["age of the elements at start"] = f"{plane.days_since_epoch(case.mission.start):.1f} d"
         lines["orbital period"] = f"{plane.period / 60.0:.2f} min"
         lines["run"] = f"{case.duration(plane.period) / 3600.0:.2f} h"
         lines["longest eclipse in a year"] = f"{longest_eclipse(plane, case.mission.start) / 60.0:.2f} min"

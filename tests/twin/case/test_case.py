@@ -155,6 +155,23 @@ workload:
     assert case.orbit == base.orbit
 
 
+def test_an_item_of_another_kind_replaces_the_one_below_it_whole(tmp_path: Path) -> None:
+    job = "{name: training, kind: batch, cards: 8, level: 0.7}"
+    case = Case.load(written(tmp_path, f"extends: {SATELLITE}\nworkload: {{jobs: [{job}]}}\n"))
+    assert [(job.kind, job.level) for job in case.workload.jobs] == [("batch", 0.7)]  # type: ignore[union-attr]
+
+
+def test_a_key_without_a_value_is_not_given(tmp_path: Path) -> None:
+    text = SATELLITE.read_text(encoding="utf-8")
+    case = Case.load(written(tmp_path, text.replace("  age: 0 yr\n", "  age:\n")))
+    assert case.mission.age == 0.0
+    assert case.origin(("mission", "age"))[0] == "default"
+    with pytest.raises(CaseError) as caught:
+        Case.load(written(tmp_path, text.replace("  start: 2026-06-21T00:00:00Z\n", "  start:\n")))
+    assert (caught.value.key, caught.value.problem) == ("mission.start", "is missing")
+    assert text.splitlines()[(caught.value.line or 0) - 1].strip().startswith("start:")
+
+
 def test_a_component_replaces_the_one_below_it_whole(tmp_path: Path) -> None:
     """Values of the base's component must not leak into another component that is put in its place."""
     path = written(
