@@ -110,6 +110,11 @@ class EnvironmentTrack:
         self.environment = environment
         self.step = step
         self.shadow: ShadowModel = shadow
+        self._contacts: Array = np.empty(0)
+
+    def is_contact(self, time: float) -> bool:
+        """Whether a time is an eclipse contact of any sub-center, in the span of the last :meth:`ticks`."""
+        return bool(np.any(np.abs(self._contacts - time) < 1e-6))
 
     def ticks(self, start: float, stop: float) -> Iterator[TickEnvironment]:
         """Yield the environment of every tick from `start` to `stop` [s since the epoch]."""
@@ -117,7 +122,7 @@ class EnvironmentTrack:
         # Two orbits ahead, so that the last tick still knows the eclipse to come.
         events = [eclipse_events(o, start - period, stop + 2.0 * period, self.shadow) for o in self.orbits]
         tables = [tabulate_albedo(orbit, start, stop) for orbit in self.orbits]
-        contacts = np.unique(np.concatenate([e.boundaries for e in events]))
+        contacts = self._contacts = np.unique(np.concatenate([e.boundaries for e in events]))
         edges = tick_edges(start, stop, self.step, contacts)
         for first in range(0, len(edges) - 1, CHUNK):
             part = edges[first : first + CHUNK + 1]
@@ -129,7 +134,7 @@ class EnvironmentTrack:
                 per_group = [
                     FaceFluxes(*(v[:, a:b] for v in values)) for a, b in zip(self._slices[:-1], self._slices[1:])
                 ]
-                jump = (first == 0 and i == 0) or bool(np.any(np.abs(contacts - begin) < 1e-6))
+                jump = (first == 0 and i == 0) or self.is_contact(float(begin))
                 yield TickEnvironment(
                     time=float(begin),
                     dt=float(end - begin),

@@ -16,6 +16,10 @@ from twin.simulation import Tick
 Array = NDArray[np.float64]
 Values = dict[str, dict[str, Any]]
 
+QUANTILES = np.array([0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0])
+TEMPERATURE_EDGES = np.arange(233.15, 393.15 + 1.0, 2.0)
+"""Edges of the bins of the histogram of junction temperatures [K]."""
+
 SUMMED = (
     "solar_power", "solar_power_available", "curtailed_power", "load_power", "load_demand", "shed_power",
     "card_power", "overhead_power", "housekeeping_power", "pump_power", "relay_power", "conversion_loss",
@@ -42,7 +46,9 @@ BY_CARD = ("throttled_fraction_thermal", "throttled_fraction_power")
 def layout(plant: Plant) -> ResultLayout:
     """Return the coordinates of a plant's result."""
     classes = [group.name for group in plant.groups for _ in range(group.count)]
-    return ResultLayout(plant.sub_center_names, plant.sub_center, classes)
+    centres = 0.5 * (TEMPERATURE_EDGES[1:] + TEMPERATURE_EDGES[:-1])
+    axes = {"quantile": QUANTILES, "junction_temperature_bin": centres}
+    return ResultLayout(plant.sub_center_names, plant.sub_center, classes, axes)
 
 
 def static_values(plant: Plant) -> Values:
@@ -182,9 +188,9 @@ class Recorder:
             "sun_distance": states.sun_distance[0],
             "altitude": states.radius[0] - EARTH_RADIUS,
             "beta_angle": env.beta_angle[0],
-            "illuminated_fraction": env.illuminated_fraction,
+            "illuminated_fraction": env.illuminated_fraction[0],
         } | {name: value / length for name, value in self._orbit.items()}
-        centers["illuminated_fraction"] = orbit.pop("illuminated_fraction")
+        centers["illuminated_fraction"] = env.illuminated_fraction
         booked = {
             "absorbed": "absorbed_energy",
             "emitted": "emitted_energy",
@@ -198,7 +204,26 @@ class Recorder:
         ledger["energy_residual"] = tick.ledger.plant_residual
         self._length, self._sums, self._orbit, self._tick = 0.0, {}, {}, None
         self._work = np.zeros((2, plant.modules))
-        return {"plant": whole, "sub_center": centers, "module": module, "orbit": orbit, "ledger": ledger}
+        return {
+            "plant": whole,
+            "sub_center": centers,
+            "module": module,
+            "card": self._cards(),
+            "orbit": orbit,
+            "ledger": ledger,
+        }
+
+    def _cards(self) -> dict[str, Array]:
+        """Quantiles and histogram of the cards of each sub-center at the end of the interval."""
+        fleet, centers = self.plant.fleet, len(self.plant.orbits)
+        members = [self._center_of_card == c for c in range(centers)]
+        return {
+            "junction_temperature_quantile": np.array([np.quantile(fleet.temperature[m], QUANTILES) for m in members]),
+            "junction_temperature_histogram": np.array(
+                [np.histogram(fleet.temperature[m], TEMPERATURE_EDGES)[0] for m in members], dtype=float
+            ),
+            "card_power_quantile": np.array([np.quantile(fleet.mean_power[m], QUANTILES) for m in members]),
+        }
 
     def _sub_centers(self, module: dict[str, Array]) -> dict[str, Array]:
         plant, members = self.plant, [np.flatnonzero(self.plant.sub_center == c) for c in range(len(self.plant.orbits))]

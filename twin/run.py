@@ -118,7 +118,8 @@ def _loop(
     next_output = (simulation.time // interval + 1.0) * interval
     for tick in simulation.run(stop):
         recorder.add(tick)
-        if tick.end >= min(next_output, stop) - 1e-6:
+        # Intervals also end on eclipse contacts, so that shadow is shaded where it was.
+        if tick.end >= min(next_output, stop) - 1e-6 or simulation.plant.track.is_contact(tick.end):
             keeper.record(tick.end, recorder)
             next_output = ((tick.end + 1e-6) // interval + 1.0) * interval
             # A checkpoint lies on an output time, so that no average is cut in two.

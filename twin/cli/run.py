@@ -116,7 +116,8 @@ def _print_result(result: xr.DataTree, as_json: bool) -> None:
     for row in rows:
         subjects = centers if len(centers) == 1 else [*centers, ""]
         values = [row.plant if name == "" else row.sub_center[name] for name in subjects]
-        table.append((row.label, *(readable(value, row.units) for value in values)))
+        unit = "count" if row.name.endswith("_count") else row.units
+        table.append((row.label, *(readable(value, unit) for value in values)))
     heads = centers if len(centers) == 1 else [*centers, "plant"]
     print_table(f"{result.attrs['case_name']}: {hours:.2f} h from {start} UTC", ("", *heads), table)
     print_table(
@@ -142,8 +143,10 @@ def readable(value: float, units: str) -> str:
         return f"{value:.1f} W"
     if units == "m2":
         return f"{value:,.2f} m²"
+    if units == "count":
+        return f"{value:,.0f}"
     if units == "1":
-        return f"{value:g}" if float(value).is_integer() and abs(value) > 1 else f"{100 * value:.1f} %"
+        return f"{100 * value:.1f} %"
     return f"{value:.4g} {units}"
 
 
