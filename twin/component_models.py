@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from twin.case.components import BatteryCell, Coating
     from twin.case.module_class import Converter, ModuleClass
 
-DISCHARGE_TEMPERATURE_MIN = 253.15
-"""Lithium-ion cells discharge, but do not charge, down to about −20 °C [K]; of every cell of the library."""
-
-
 def environment_set(case: Case) -> EnvironmentSet:
     """Return the Sun and Earth of a case."""
     e = case.environment
@@ -93,7 +89,7 @@ def battery_cell(cell: BatteryCell) -> BatteryCellParameters:
         reference_temperature=cell.reference_temperature,
         coulombic_efficiency=cell.coulombic_efficiency,
         charge_temperature_range=(cell.charge_temperature_min, cell.temperature_max),
-        discharge_temperature_range=(DISCHARGE_TEMPERATURE_MIN, cell.temperature_max),
+        discharge_temperature_range=(cell.discharge_temperature_min, cell.temperature_max),
         mass=cell.mass,
         specific_heat=cell.specific_heat,
     )

@@ -149,7 +149,7 @@ class ModuleThermal:
         self.coupling = self.model.couple(self.network, ports)
         self._surfaces()
         self.bypass = 0.0
-        self.mass_flow = p.mass_flow
+        self._target: tuple[float, float] | None = None
         self._rate: Array | None = None
         self.state: Array = self.model.state(p.supply_temperature, [self._initial_network()])
 
@@ -243,7 +243,19 @@ class ModuleThermal:
             rates += list(through * rate * circuit.share)
             conductance += list(circuit.conductance(self.liquid, through * mass_flow, mean))
         self.network.set_flow(np.array(rates), np.array(conductance))
-        self.mass_flow, self.bypass = mass_flow, bypass
+
+    def _move_valve(self, dt: float) -> float:
+        """Let the valve follow its set point over a step; return its mean position, which is second order in the step."""
+        target = self.valve_target()
+        ahead = target
+        if self._target is not None:
+            previous, span = self._target
+            ahead = float(np.clip(target + 0.5 * (target - previous) * dt / span, 0.0, VALVE_LIMIT))
+        self._target = (target, dt)
+        decay = np.exp(-dt / VALVE_TIME)
+        mean = ahead + (self.bypass - ahead) * (1.0 - decay) * VALVE_TIME / dt
+        self.bypass = ahead + (self.bypass - ahead) * decay
+        return mean
 
     def radiator_outlet(self) -> float:
         """Mean coolant temperature at the outlets of the radiator [K]."""
@@ -272,6 +284,7 @@ class ModuleThermal:
         self._set_loads(loads)
 
         def opening(bypass: float) -> float:
+            self.bypass = bypass
             self.set_flow(mass_flow, bypass)
             self.state = self.model.solve_steady(self.state)
             return self.valve_target() - bypass
@@ -279,7 +292,7 @@ class ModuleThermal:
         # A closed valve that is too warm, or an open one that is too cold, is where the valve stays.
         if opening(0.0) > 0.0 and opening(VALVE_LIMIT) < 0.0:
             brentq(opening, 0.0, VALVE_LIMIT, xtol=1e-3)
-        self._rate = None
+        self._rate = self._target = None
 
     def step(self, loads: HeatLoads, mass_flow: float, time: float, dt: float, jump: bool) -> ThermalTick:
         """Advance by one implicit step.
@@ -298,8 +311,7 @@ class ModuleThermal:
         from solvers.integrator import advance
 
         self._set_loads(loads)
-        follow = -np.expm1(-dt / VALVE_TIME)
-        self.set_flow(mass_flow, self.bypass + follow * (self.valve_target() - self.bypass))
+        self.set_flow(mass_flow, self._move_valve(dt))
         start = self.state
         taken = advance(self.model, start, time, dt, None if jump else self._rate)
         self.state, self._rate = taken.end, taken.rates[1]
@@ -363,7 +375,7 @@ class ModuleThermal:
             "field_rate": np.asarray(self.model.field(rate)),
             "network": self.model.split(state)[1][0].copy(),
             "network_rate": self.model.split(rate)[1][0].copy(),
-            "valve": np.array([self.bypass, float(self._rate is not None)]),
+            "valve": np.array([self.bypass, float(self._rate is not None), *(self._target or (np.nan, np.nan))]),
         }
 
     def restore(self, saved: Mapping[str, Array]) -> None:
@@ -371,6 +383,7 @@ class ModuleThermal:
         model = self.model
         self.state = np.concatenate([model.from_field(saved["field"]), saved["network"]])
         self.bypass = float(saved["valve"][0])
-        self._rate = None
+        target, span = (float(v) for v in saved["valve"][2:])
+        self._rate, self._target = None, None if np.isnan(target) else (target, span)
         if saved["valve"][1]:
             self._rate = np.concatenate([model.from_field(saved["field_rate"]), saved["network_rate"]])

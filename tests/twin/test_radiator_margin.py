@@ -1,0 +1,47 @@
+"""How much radiator is spare."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+
+from twin.radiator_margin import cooling_integral, radiator_margin
+
+
+@given(st.floats(250.0, 330.0), st.floats(0.5, 60.0), st.floats(0.0, 230.0))
+def test_integral_against_quadrature(cold, rise, sink):
+    """∫ dT/(T⁴ − T_s⁴) by adaptive quadrature."""
+    expected, _ = quad(lambda t: 1.0 / (t**4 - max(sink, 1e-3) ** 4), cold, cold + rise)
+    assert float(cooling_integral(cold, cold + rise, sink)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_loop_radiator():
+    """Reference case loop-radiator: 1 kg/s of 4700 J/kgK from 310 to 301.0201 K takes 100 m² of ε·η = 0.855."""
+    area = 4700.0 * float(cooling_integral(301.0201, 310.0, 0.0)) / (0.855 * 5.670374419e-8)
+    assert area == pytest.approx(100.0, rel=1e-4)
+
+
+def test_exactly_enough_has_no_margin():
+    assert float(radiator_margin(300.0, 310.0, 300.0, 0.0, 200.0)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_half_the_flow_cooled_twice_as_far():
+    """A radiator that gets half the coolant and meets the target with the mix is used by less than all."""
+    hot, target, bypass = 310.0, 300.0, 0.5
+    outlet = hot - (hot - target) / (1.0 - bypass)
+    margin = float(radiator_margin(target, hot, outlet, bypass, 200.0))
+    assert 0.0 < margin < 0.3
+
+
+@given(st.floats(0.0, 20.0))
+def test_warmer_outlet_is_less_margin(extra):
+    colder = float(radiator_margin(300.0, 315.0, 290.0, 0.3, 180.0))
+    warmer = float(radiator_margin(300.0, 315.0, 290.0 + extra, 0.3, 180.0))
+    assert warmer <= colder + 1e-12
+
+
+def test_too_small_is_negative_and_no_heat_is_all_spare():
+    assert float(radiator_margin(300.0, 320.0, 310.0, 0.0, 200.0)) < 0.0
+    assert float(radiator_margin(300.0, 295.0, 295.0, 0.95, 200.0)) == 1.0
+    assert np.isneginf(float(radiator_margin(190.0, 320.0, 310.0, 0.0, 200.0)))
