@@ -31,8 +31,7 @@ def snapshot(simulation: Simulation) -> dict[str, NDArray[Any]]:
         saved[f"group-{g}/soc"], saved[f"group-{g}/rc_voltage"] = state.state_of_charge, state.rc_voltage
         saved |= {f"group-{g}/temperature/{place}": values for place, values in group.temperature.items()}
         saved |= {f"group-{g}/health/{name}": getattr(state.health, name) for name in HEALTH}
-        for i, module in enumerate(group.thermal):
-            saved |= {f"group-{g}/thermal-{i}/{name}": values for name, values in module.snapshot().items()}
+        saved |= {f"group-{g}/thermal/{name}": values for name, values in group.thermal.snapshot().items()}
     return saved
 
 
@@ -70,9 +69,8 @@ def _restore_group(group: Any, saved: Mapping[str, NDArray[Any]]) -> None:
         state, state_of_charge=np.array(saved["soc"]), rc_voltage=np.array(saved["rc_voltage"]), health=health
     )
     group.temperature = {place: np.array(saved[f"temperature/{place}"]) for place in group.temperature}
-    for i, module in enumerate(group.thermal):
-        prefix = f"thermal-{i}/"
-        module.restore({k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)})
+    prefix = "thermal/"
+    group.thermal.restore({k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)})
 
 
 def save(path: Path, saved: Mapping[str, NDArray[Any]]) -> None:

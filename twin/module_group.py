@@ -15,7 +15,7 @@ from twin.battery import BatteryState, BatteryStep
 from twin.case.module_class import ModuleClass
 from twin.environment_track import FaceFluxes, TickEnvironment
 from twin.module_parameters import ThermalParameters
-from twin.module_thermal import HeatLoads, ModuleThermal, ThermalTick
+from twin.module_thermal import FullThermal, GroupThermal, HeatLoads, ThermalTick
 from twin.power_bus import BusFlows
 from twin.power_cap import BatteryOutlook, EclipseOutlook, compute_power_cap
 from twin.radiator_margin import radiator_margin
@@ -43,7 +43,7 @@ class GroupTick:
     array : ArrayFlows
     flows : BusFlows
     battery : BatteryStep
-    thermal : tuple of ThermalTick
+    thermal : ThermalTick
     card_cap : ndarray
         Cap on the power of the cards.
     overhead, exported : ndarray
@@ -58,16 +58,12 @@ class GroupTick:
     array: ArrayFlows
     flows: BusFlows
     battery: BatteryStep
-    thermal: tuple[ThermalTick, ...]
+    thermal: ThermalTick
     card_cap: Array
     overhead: Array
     exported: Array
     absorbed: Array
     margin: Array
-
-    def temperature(self, place: str) -> Array:
-        """Temperature of a place of every module at the end of the tick [K]."""
-        return np.array([t.temperatures[place] for t in self.thermal])
 
 
 @dataclass
@@ -97,7 +93,7 @@ class ModuleGroup:
     age: Array
     altitude: float
     tolerance: float
-    thermal: list[ModuleThermal] = field(init=False)
+    thermal: GroupThermal = field(init=False)
 
     def __post_init__(self) -> None:
         d, count = self.design, self.sub_center.size
@@ -107,7 +103,7 @@ class ModuleGroup:
         self.bus = component_models.bus(d)
         self.card = component_models.card(d, d.racks.card.description or self.name)
         self.thermal_parameters: list[ThermalParameters] = [component_models.thermal(d, a) for a in self.age]
-        self.thermal = [ModuleThermal(p, self.tolerance) for p in self.thermal_parameters]
+        self.thermal = FullThermal(self.thermal_parameters, self.tolerance)
         fresh = BatteryState.at_rest(d.battery.initial_state_of_charge, count)
         self.battery_state, _ = battery.age(
             self.battery, fresh, np.full(count, STORED_AGE_TEMPERATURE), np.zeros(count), self.age
@@ -150,7 +146,7 @@ class ModuleGroup:
 
         loop = self.design.coolant_loop
         pump = Pump(loop.mass_flow, loop.pump.pressure_rise, loop.pump.efficiency)
-        return pump.power(1.0, self.thermal[0].density)
+        return pump.power(1.0, self.thermal.coolant_density)
 
     @property
     def overhead_power(self) -> float:
@@ -242,19 +238,11 @@ class ModuleGroup:
         exported = flows.load_supplied["relay"] * self._light_share()
         nodes, absorbed = self._node_heat(faces, flows, battery_step, array, card_heat + overhead, exported)
         front, back = self._radiator_flux(faces)
-        thermal = tuple(
-            module.step(
-                HeatLoads(float(front[i]), float(back[i]), {name: float(heat[i]) for name, heat in nodes.items()}),
-                self.design.coolant_loop.mass_flow,
-                env.time,
-                env.dt,
-                env.jump,
-            )
-            for i, module in enumerate(self.thermal)
+        thermal = self.thermal.step(
+            HeatLoads(front, back, nodes), self.design.coolant_loop.mass_flow, env.time, env.dt, env.jump
         )
         self.battery_state = battery_step.state
-        self.temperature = {place: np.array([t.temperatures[place] for t in thermal]) for place in self.temperature}
-        panels = np.array([t.absorbed for t in thermal])
+        self.temperature = {place: thermal.temperatures[place] for place in self.temperature}
         return GroupTick(
             point=point,
             array=array,
@@ -264,7 +252,7 @@ class ModuleGroup:
             card_cap=cap,
             overhead=overhead,
             exported=exported,
-            absorbed=absorbed + panels,
+            absorbed=absorbed + thermal.absorbed,
             margin=self._margin(thermal, front, back),
         )
 
@@ -278,12 +266,9 @@ class ModuleGroup:
         heat = card_power + self.overhead_power
         nodes, _ = self._node_heat(faces, flows, None, array, heat, zero)
         front, back = self._radiator_flux(faces)
-        for i, module in enumerate(self.thermal):
-            loads = HeatLoads(float(front[i]), float(back[i]), {name: float(h[i]) for name, h in nodes.items()})
-            module.settle(loads, self.design.coolant_loop.mass_flow)
-        self.temperature = {
-            place: np.array([module.temperatures()[place] for module in self.thermal]) for place in self.temperature
-        }
+        self.thermal.settle(HeatLoads(front, back, nodes), self.design.coolant_loop.mass_flow)
+        now = self.thermal.temperatures()
+        self.temperature = {place: now[place] for place in self.temperature}
 
     # -- heat -------------------------------------------------------------------------------------
 
@@ -338,16 +323,15 @@ class ModuleGroup:
         }
         return nodes, front + back + body
 
-    def _margin(self, thermal: tuple[ThermalTick, ...], front: Array, back: Array) -> Array:
+    def _margin(self, thermal: ThermalTick, front: Array, back: Array) -> Array:
         from solvers.constants import SPACE_TEMPERATURE, STEFAN_BOLTZMANN
 
         loop, two_sided = self.design.coolant_loop, self.design.radiator.faces == "both"
         absorbed = 0.5 * (front + back) if two_sided else front
         emissivity = self._radiator_emittance * (1.0 - self.design.neighbour_view)
         sink = (absorbed / (emissivity * STEFAN_BOLTZMANN) + SPACE_TEMPERATURE**4) ** 0.25
-        hot, outlet = (np.array([t.temperatures[p] for t in thermal]) for p in ("return", "radiator_outlet"))
-        bypass = np.array([t.bypass_fraction for t in thermal])
-        return radiator_margin(loop.supply_temperature, hot, outlet, bypass, sink)
+        hot, outlet = thermal.temperatures["return"], thermal.temperatures["radiator_outlet"]
+        return radiator_margin(loop.supply_temperature, hot, outlet, thermal.bypass_fraction, sink)
 
 
 def opposite(orientation: Orientation) -> Orientation:

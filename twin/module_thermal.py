@@ -9,9 +9,9 @@ whose ports are the tube nodes of the panels. One implicit stage solves both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,56 +32,165 @@ VALVE_TIME = 30.0
 VALVE_LIMIT = 0.95
 """Largest share past the radiator: some flow keeps the panels from freezing and the control alive."""
 
-FACES = ("radiator_front", "radiator_back", "array_front", "array_back")
-"""Faces that every module has, before those of its body."""
+NODES = ("cold-plate", "body", "battery", "array-front", "array-back", "reservoir")
+"""Lumped nodes that take heat."""
+
+PLACES = (
+    "panel_min", "panel_mean", "panel_max", "supply", "return", "radiator_outlet", "cold_plate", "body", "battery",
+    "array",
+)  # fmt: skip
+"""Places whose temperature a step reports."""
 
 
 @dataclass(frozen=True)
 class HeatLoads:
-    """Heat put into a module over a step.
+    """Heat put into modules over a step: one value, or one per module.
 
     Attributes
     ----------
-    radiator_front, radiator_back : float
+    radiator_front, radiator_back : float or (module,) array
         Absorbed environmental flux [W/m²].
     nodes : mapping of node to W
-        Heat into ``cold-plate``, ``body``, ``battery``, ``array-front``, ``array-back`` and ``reservoir`` (the pump).
+        Heat into the nodes of `NODES` (the reservoir takes that of the pump).
     """
 
-    radiator_front: float
-    radiator_back: float
-    nodes: dict[str, float] = field(default_factory=dict)
+    radiator_front: Any
+    radiator_back: Any
+    nodes: Mapping[str, Any] = field(default_factory=dict)
+
+    def module(self, i: int) -> HeatLoads:
+        """Return the loads of one module."""
+        nodes = {name: float(values[i]) for name, values in self.nodes.items()}
+        return HeatLoads(float(self.radiator_front[i]), float(self.radiator_back[i]), nodes)
 
 
 @dataclass(frozen=True)
 class ThermalTick:
-    """What a module's thermal state did over a step.
+    """What the thermal state of modules did over a step: one value each, or one per module.
 
     Attributes
     ----------
     temperatures : mapping of place to K
-        At the end of the step.
-    heat_rejected : float
+        At the end of the step, places of `PLACES`.
+    heat_rejected : float or (module,) array
         Net mean heat from the radiator panels to space: emission less absorbed environment [W].
-    emitted : float
+    emitted : float or (module,) array
         Mean heat radiated by all surfaces less what the cosmic background gives [W].
-    absorbed : float
+    absorbed : float or (module,) array
         Mean environmental heat absorbed by the panels [W] (the rest comes in through the nodes).
-    coolant_heat : float
+    coolant_heat : float or (module,) array
         Mean heat that the coolant takes from the cold plates [W].
-    stored : float
+    stored : float or (module,) array
         Rise of the thermal energy of panels, nodes and coolant [J].
-    bypass_fraction : float
-        Share of the coolant past the radiator.
+    bypass_fraction : float or (module,) array
+        Share of the coolant past the radiator at the end.
     """
 
-    temperatures: dict[str, float]
-    heat_rejected: float
-    emitted: float
-    absorbed: float
-    coolant_heat: float
-    stored: float
-    bypass_fraction: float
+    temperatures: Mapping[str, Any]
+    heat_rejected: Any
+    emitted: Any
+    absorbed: Any
+    coolant_heat: Any
+    stored: Any
+    bypass_fraction: Any
+
+    @classmethod
+    def stacked(cls, ticks: Sequence[ThermalTick]) -> ThermalTick:
+        """Put the ticks of several modules into one with arrays."""
+        names = ("heat_rejected", "emitted", "absorbed", "coolant_heat", "stored", "bypass_fraction")
+        return cls(
+            {place: np.array([t.temperatures[place] for t in ticks]) for place in PLACES},
+            *(np.array([getattr(t, name) for t in ticks]) for name in names),
+        )
+
+
+class GroupThermal(Protocol):
+    """Thermal model of the N modules of a group: finite elements for each, or a reduced model for all at once."""
+
+    @property
+    def coolant_density(self) -> float:
+        """Of the coolant at the supply temperature [kg/m³]."""
+        ...
+
+    def settle(self, loads: HeatLoads, mass_flow: float) -> None:
+        """Go to the steady state of constant loads."""
+        ...
+
+    def step(self, loads: HeatLoads, mass_flow: float, time: float, dt: float, jump: bool) -> ThermalTick:
+        """Advance all modules by one step; arrays (module,)."""
+        ...
+
+    def temperatures(self) -> dict[str, Array]:
+        """Return the temperatures now by place, arrays (module,) [K]."""
+        ...
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return all that a restart needs; collective under MPI."""
+        ...
+
+    def restore(self, saved: Mapping[str, Array]) -> None:
+        """Continue from a snapshot; collective under MPI."""
+        ...
+
+    def panel_mesh(self) -> Mesh:
+        """Return the mesh of the radiator panels of a module."""
+        ...
+
+    def panel_field(self, module: int) -> Array | None:
+        """Return the temperature of every mesh node of a module's panels on rank 0 [K]; collective under MPI."""
+        ...
+
+
+class FullThermal:
+    """Every module of a group as a finite-element model of its own.
+
+    Parameters
+    ----------
+    parameters : sequence of ThermalParameters
+        One per module.
+    tolerance : float
+        Of the solver.
+    """
+
+    def __init__(self, parameters: Sequence[ThermalParameters], tolerance: float):
+        self.modules = [ModuleThermal(p, tolerance) for p in parameters]
+
+    @property
+    def coolant_density(self) -> float:
+        """Of the coolant at the supply temperature [kg/m³]."""
+        return self.modules[0].density
+
+    def settle(self, loads: HeatLoads, mass_flow: float) -> None:
+        """Go to the steady state of constant loads."""
+        for i, module in enumerate(self.modules):
+            module.settle(loads.module(i), mass_flow)
+
+    def step(self, loads: HeatLoads, mass_flow: float, time: float, dt: float, jump: bool) -> ThermalTick:
+        """Advance all modules by one step."""
+        steps = [m.step(loads.module(i), mass_flow, time, dt, jump) for i, m in enumerate(self.modules)]
+        return ThermalTick.stacked(steps)
+
+    def temperatures(self) -> dict[str, Array]:
+        """Return the temperatures now by place, arrays (module,) [K]."""
+        each = [module.temperatures() for module in self.modules]
+        return {place: np.array([t[place] for t in each]) for place in PLACES}
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return all that a restart needs; collective under MPI."""
+        return {f"{i}/{k}": v for i, module in enumerate(self.modules) for k, v in module.snapshot().items()}
+
+    def restore(self, saved: Mapping[str, Array]) -> None:
+        """Continue from a snapshot; collective under MPI."""
+        for i, module in enumerate(self.modules):
+            module.restore({k.removeprefix(f"{i}/"): v for k, v in saved.items() if k.startswith(f"{i}/")})
+
+    def panel_mesh(self) -> Mesh:
+        """Return the mesh of the radiator panels of a module."""
+        return self.modules[0].mesh
+
+    def panel_field(self, module: int) -> Array | None:
+        """Return the temperature of every mesh node of a module's panels on rank 0 [K]; collective under MPI."""
+        return self.modules[module].panel_field()
 
 
 def panel_mesh(parameters: ThermalParameters) -> Mesh:

@@ -117,10 +117,10 @@ def module_values(tick: Tick, plant: Plant) -> dict[str, Array]:
         "battery_soc": soc,
         "battery_margin": soc - each(lambda g, t: g.battery.state_of_charge_min),
         "absorbed_power": each(lambda g, t: t.absorbed),
-        "heat_rejected": each(lambda g, t: np.array([m.heat_rejected for m in t.thermal])),
-        "coolant_heat": each(lambda g, t: np.array([m.coolant_heat for m in t.thermal])),
+        "heat_rejected": each(lambda g, t: t.thermal.heat_rejected),
+        "coolant_heat": each(lambda g, t: t.thermal.coolant_heat),
         "coolant_mass_flow": each(lambda g, t: g.design.coolant_loop.mass_flow),
-        "bypass_fraction": each(lambda g, t: np.array([m.bypass_fraction for m in t.thermal])),
+        "bypass_fraction": each(lambda g, t: t.thermal.bypass_fraction),
         "radiator_margin": each(lambda g, t: np.maximum(t.margin, -1e3)),
         "junction_temperature_p50": cards.junction_temperature_p50,
         "junction_temperature_p99": cards.junction_temperature_p99,
@@ -129,7 +129,7 @@ def module_values(tick: Tick, plant: Plant) -> dict[str, Array]:
         "throttled_fraction_power": cards.throttled_fraction_power,
         "throughput_fraction": cards.throughput_fraction,
         "energy_residual": tick.ledger.residual,
-    } | {name: each(lambda g, t, p=place: t.temperature(p)) for name, place in places.items()}
+    } | {name: each(lambda g, t, p=place: t.thermal.temperatures[p]) for name, place in places.items()}
 
 
 class Recorder:

@@ -151,7 +151,7 @@ class _Witness:
 
     def _fields(self, time: float) -> None:
         for group in self.simulation.plant.groups:
-            group.thermal[0].panel_field()
+            group.thermal.panel_field(0)
 
     def keep(self, time: float) -> None:
         """Write a checkpoint when one is due (rank 0 decides)."""
@@ -196,7 +196,7 @@ class _Keeper(_Witness):
             self.series = FieldSeries.create(out / "fields")
         self._panels = _panel_names([group.name for group in plant.groups])
         for name, group in zip(self._panels, plant.groups):
-            mesh = group.thermal[0].mesh
+            mesh = group.thermal.panel_mesh()
             self.series.add_mesh(name, mesh.points, mesh.cell_type, mesh.cells)
 
     def record(self, time: float, recorder: Recorder) -> None:
@@ -206,7 +206,7 @@ class _Keeper(_Witness):
 
     def _fields(self, time: float) -> None:
         for name, group in zip(self._panels, self.simulation.plant.groups):
-            self.series.write(name, time, {"temperature": ("K", group.thermal[0].panel_field())})  # type: ignore[dict-item]
+            self.series.write(name, time, {"temperature": ("K", group.thermal.panel_field(0))})  # type: ignore[dict-item]
 
     def _checkpoint(self, time: float) -> None:
         self.simulation.time = time

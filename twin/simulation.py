@@ -125,13 +125,12 @@ class Simulation:
     def _book(self, dt: float, groups: tuple[GroupTick, ...], cards: FleetTick) -> None:
         for group, done in zip(self.plant.groups, groups):
             at = group.modules
-            emitted, stored = (np.array([getattr(t, name) for t in done.thermal]) for name in ("emitted", "stored"))
             self.ledger.book(
                 at,
                 absorbed=dt * done.absorbed,
-                emitted=dt * emitted,
+                emitted=dt * done.thermal.emitted,
                 exported=dt * done.exported,
-                stored=stored + cards.stored_energy_change[at],
+                stored=done.thermal.stored + cards.stored_energy_change[at],
                 battery=-dt * done.battery.chemical_power,
                 electrical=dt * done.flows.solar_used,
                 cards=dt * cards.power[at],

@@ -69,7 +69,7 @@ def test_battery_rides_through(through_eclipse):
 def test_heat_leaves_by_the_radiator(through_eclipse):
     """Over the run the panels reject about what cards, hosts and pump put in (body and storage take little)."""
     dt = np.array([t.dt for t in through_eclipse])
-    rejected = np.array([t.groups[0].thermal[0].heat_rejected for t in through_eclipse]) @ dt
+    rejected = np.array([t.groups[0].thermal.heat_rejected[0] for t in through_eclipse]) @ dt
     put_in = np.array([t.cards.heat_to_coolant[0] + t.groups[0].overhead[0] for t in through_eclipse]) @ dt
     assert rejected == pytest.approx(put_in, rel=0.12)
 
@@ -81,8 +81,8 @@ def test_steps_halved(satellite):
         case = satellite(
             "mission.duration=25 min", f"numerics.thermal_step={steps[0]}", f"numerics.card_step={steps[1]}"
         )
-        thermal = [t.groups[0].thermal[0].temperatures for t in ticks_of(case)]
-        extremes.append((min(t["panel_min"] for t in thermal), max(t["panel_max"] for t in thermal)))
+        thermal = [t.groups[0].thermal.temperatures for t in ticks_of(case)]
+        extremes.append((min(t["panel_min"][0] for t in thermal), max(t["panel_max"][0] for t in thermal)))
     np.testing.assert_allclose(extremes[0], extremes[1], atol=0.2)
 
 
@@ -90,7 +90,7 @@ def test_same_seed_same_result(satellite):
     case = satellite("mission.duration=3 min")
     first, second = (ticks_of(case)[-1] for _ in range(2))
     assert first.cards.power.tobytes() == second.cards.power.tobytes()
-    assert first.groups[0].thermal[0].temperatures == second.groups[0].thermal[0].temperatures
+    np.testing.assert_equal(dict(first.groups[0].thermal.temperatures), dict(second.groups[0].thermal.temperatures))
 
 
 def test_too_small_a_radiator_throttles_by_heat(satellite):
@@ -131,7 +131,7 @@ def test_settled_start_stays_put(satellite):
     """The first minutes do not drift away from the balance that the run starts with."""
     simulation = Simulation(Plant.build(satellite("numerics.thermal_step=30 s")))
     simulation.settle()
-    module = simulation.plant.groups[0].thermal[0]
+    module = simulation.plant.groups[0].thermal
     before = module.temperatures()
     list(simulation.run(120.0))
     assert module.temperatures()["supply"] == pytest.approx(before["supply"], abs=1.5)
