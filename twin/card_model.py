@@ -103,7 +103,7 @@ class CardParameters:
     leakage_temperature_coefficient: float = 0.018
     leakage_reference_temperature: float = 338.15
     minimum_clock_ratio: float = 0.15
-    voltage_slope: float = 0.6
+    voltage_slope: float = 1.0
     minimum_voltage_ratio: float = 0.7
     junction_resistance: float = 0.035
     junction_heat_capacity: float = 150.0
@@ -249,7 +249,7 @@ def clock_at_power(
         slope = np.where(v > parameters.minimum_voltage_ratio, parameters.voltage_slope, 0.0)
         excess = parameters.resident_power + leakage * v + dynamic * f * v * v - p
         gradient = leakage * slope + dynamic * v * (v + 2.0 * f * slope)
-        step = np.divide(excess, gradient, out=np.sign(excess), where=gradient > 0.0)
+        step = np.where(gradient > 0.0, excess / np.where(gradient > 0.0, gradient, 1.0), np.sign(excess))
         f = np.clip(f - step, parameters.minimum_clock_ratio, 1.0)
     return f
 
@@ -296,21 +296,39 @@ def junction_temperature_steady(
     )
 
 
-# H100 limits and idle: NVIDIA H100 SXM data (700 W limit, 69-72 W idle, 112 W with a model resident; 87/89/95
-# degC). Leakage and voltage curve: fitted to the V100 temperature-clock-power set and scaled with the limit
-# (docs/verification/calibration.md). Junction resistance: GB200/GB300-class cold plates, 0.025-0.035 K/W.
+# Calibrated cards (docs/verification/calibration.md). Limits, idle and temperatures: manufacturer's figures
+# as read by its monitoring tool. V100: leakage and dynamic power fitted to clocks at fixed power. H100:
+# resident power, leakage and heat capacity fitted to a board-power run with a model resident (112 W with
+# leakage); activity 1 is the kernel that draws the limit at nominal clock and 65 degC. Junction resistance:
+# GB200/GB300-class cold plates, 0.025-0.035 K/W; V100 assumed.
 CARDS: Mapping[str, CardParameters] = MappingProxyType(
     {
         card.name: card
         for card in (
             CardParameters(
+                name="v100-sxm2",
+                idle_power=45.0,
+                resident_power=50.0,
+                leakage_power=58.4,
+                dynamic_power=227.0,
+                power_limit=300.0,
+                nominal_clock=1.53e9,
+                junction_resistance=0.05,
+                junction_heat_capacity=50.0,
+                target_temperature=356.15,
+                slowdown_temperature=360.15,
+                shutdown_temperature=363.15,
+                power_spread=0.02,
+            ),
+            CardParameters(
                 name="h100-sxm",
-                idle_power=50.0,
-                resident_power=80.0,
-                leakage_power=75.0,
-                dynamic_power=560.0,
+                idle_power=48.0,
+                resident_power=78.0,
+                leakage_power=54.0,
+                dynamic_power=568.0,
                 power_limit=700.0,
                 nominal_clock=1.98e9,
+                junction_heat_capacity=52.0,
             ),
         )
     }

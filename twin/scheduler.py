@@ -141,6 +141,7 @@ def place_gang(
     free_count: I64,
     usable: NDArray[np.bool_],
     job_of_card: I32,
+    placed: I64,
 ) -> int:
     """Put a job on free cards, module by module in the order given.
 
@@ -161,6 +162,8 @@ def place_gang(
         Cards that may be used.
     job_of_card : ndarray of int, shape (card,)
         Job of each card, -1 for none; updated.
+    placed : ndarray of int, shape (need,) or longer
+        Receives the cards of the job.
 
     Returns
     -------
@@ -180,6 +183,7 @@ def place_gang(
                 if missing == 0 or free_count[m] == 0:
                     break
                 if job_of_card[c] < 0 and usable[c]:
+                    placed[need - missing] = c
                     job_of_card[c] = job
                     free_count[m] -= 1
                     missing -= 1
@@ -197,3 +201,25 @@ def count_free(module_start: I64, usable: NDArray[np.bool_], job_of_card: I32) -
             if job_of_card[c] < 0 and usable[c]:
                 out[m] += 1
     return out
+
+
+@nb.njit(cache=True)
+def release_gang(
+    placed: I64, module_start: I64, free_count: I64, usable: NDArray[np.bool_], job_of_card: I32
+) -> None:
+    """Take a job off its cards.
+
+    Parameters
+    ----------
+    placed : ndarray of int, shape (card of the job,)
+        The cards, as :func:`place_gang` gave them.
+    module_start, free_count, usable, job_of_card
+        As for :func:`place_gang`.
+    """
+    m = 0
+    for c in placed:
+        if not module_start[m] <= c < module_start[m + 1]:
+            m = np.searchsorted(module_start, c, side="right") - 1
+        job_of_card[c] = -1
+        if usable[c]:
+            free_count[m] += 1

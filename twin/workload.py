@@ -220,9 +220,17 @@ class Workload:
         order = np.arange(free.size)
         if preference is not None:
             order = np.argsort(np.asarray(preference, dtype=float), kind="stable")
+        placed = np.empty(int(self.cards.max()), np.int64)
         for job in started[:count]:
             missing = scheduler.place_gang(
-                int(job), int(self.cards[job]), order, self.module_start, free, available, self.job_of_card
+                int(job),
+                int(self.cards[job]),
+                order,
+                self.module_start,
+                free,
+                available,
+                self.job_of_card,
+                placed,
             )
             if missing:
                 raise RuntimeError(f"job '{self.jobs[job].name}': {missing} cards missing after admission")

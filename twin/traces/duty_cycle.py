@@ -119,7 +119,7 @@ def read_duty_cycle(path: Path) -> DutyCycleTrace:
     repairs.add(
         "time without a value while the container lived, left as a gap", int((alive & np.isnan(table)).sum())
     )
-    return DutyCycleTrace(names, np.arange(rows) * step, table, repairs)
+    return DutyCycleTrace(names, np.arange(rows, dtype=np.float64) * step, table, repairs)
 
 
 def _read_frames(path: Path) -> pd.DataFrame:
