@@ -1,4 +1,4 @@
-"""What exchanges heat with the nodes of a finite-element mesh: networks and surface radiation, on any number of processes."""
+"""What exchanges heat with the nodes of a finite-element mesh: networks and radiation, on any number of processes."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ class NetworkCoupling:
 class RadiationCoupling:
     """Radiation among the surfaces of a mesh, and with far surfaces.
 
-    Each node emits by its own temperature, each face receives by the mean σT⁴ of the others and hands it to its nodes by
-    their share of its area: energy is conserved to rounding whatever the mesh.
+    Each node emits by its own temperature, each face receives by the mean σT⁴ of the others and hands it to its
+    nodes by their share of its area: energy is conserved to rounding whatever the mesh.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class RadiationCoupling:
         off = np.flatnonzero(np.abs(total - 1.0) > 1e-9)
         if off.size:
             raise ModelError(f"the nodes' shares of face {off[0]} sum to {total[off[0]]:.6g}, not to 1")
-        exchange.far_powers({name: 0.0 for name in self.far_emissive_power})
+        exchange.far_powers(dict.fromkeys(self.far_emissive_power, 0.0))
         self._emission = np.asarray(self._spread @ exchange.total_exchange)
         self._far = np.zeros(len(exchange.far_names))
         self.temperature: Array = np.zeros(0)

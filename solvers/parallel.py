@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 
-
 def under_mpi() -> bool:
     """Whether a launcher started this process as one of several; does not import MPI."""
     sizes = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS")

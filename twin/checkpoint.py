@@ -55,9 +55,14 @@ def restore(simulation: Simulation, saved: Mapping[str, NDArray[Any]]) -> None:
         for name in FLEET:
             getattr(plant.fleet, name)[:] = saved[f"fleet/{name}"]
         for g, group in enumerate(plant.groups):
-            _restore_group(group, {k.removeprefix(f"group-{g}/"): v for k, v in saved.items() if k.startswith(f"group-{g}/")})
+            _restore_group(
+                group,
+                {k.removeprefix(f"group-{g}/"): v for k, v in saved.items() if k.startswith(f"group-{g}/")},
+            )
     except (KeyError, ValueError) as error:
-        raise BadInput(f"the checkpoint is of another case or version ({error}); start without --resume") from error
+        raise BadInput(
+            f"the checkpoint is of another case or version ({error}); start without --resume"
+        ) from error
 
 
 def _restore_group(group: Any, saved: Mapping[str, NDArray[Any]]) -> None:

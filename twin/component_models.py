@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from twin.case.components import BatteryCell, Coating
     from twin.case.module_class import Converter, ModuleClass
 
+
 def environment_set(case: Case) -> EnvironmentSet:
     """Return the Sun and Earth of a case."""
     e = case.environment

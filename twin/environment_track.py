@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +106,10 @@ class EnvironmentTrack:
         self.orbits = tuple(orbits)
         self.groups = [tuple(group) for group in orientations]
         self._slices = np.cumsum([0, *(len(group) for group in self.groups)])
-        self._all: tuple[Orientation, ...] = tuple(o for group in self.groups for o in group) + ("nadir", "sun")
+        self._all: tuple[Orientation, ...] = tuple(o for group in self.groups for o in group) + (
+            "nadir",
+            "sun",
+        )
         self.environment = environment
         self.step = step
         self.shadow: ShadowModel = shadow
@@ -132,7 +135,8 @@ class EnvironmentTrack:
                 states = _join([_one(track, i) for track in ends])
                 values = [np.stack([f[k][i] for f in fluxes]) for k in range(4)]
                 per_group = [
-                    FaceFluxes(*(v[:, a:b] for v in values)) for a, b in zip(self._slices[:-1], self._slices[1:])
+                    FaceFluxes(*(v[:, a:b] for v in values))
+                    for a, b in zip(self._slices[:-1], self._slices[1:])
                 ]
                 jump = (first == 0 and i == 0) or self.is_contact(float(begin))
                 yield TickEnvironment(
@@ -207,18 +211,8 @@ def _outlook(events: Sequence[EclipseEvents], now: float) -> EclipseOutlook:
 
 def _one(states: OrbitStates, i: int) -> OrbitStates:
     part = slice(i, i + 1)
-    return OrbitStates(
-        states.time[part],
-        states.position[part],
-        states.velocity[part],
-        states.sun_direction[part],
-        states.sun_distance[part],
-    )
+    return OrbitStates(*(getattr(states, f.name)[part] for f in fields(OrbitStates)))
 
 
 def _join(parts: Sequence[OrbitStates]) -> OrbitStates:
-    return OrbitStates(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("time", "position", "velocity")),
-        np.concatenate([p.sun_direction for p in parts]),
-        np.concatenate([p.sun_distance for p in parts]),
-    )
+    return OrbitStates(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(OrbitStates)))

@@ -55,4 +55,6 @@ class Ledger:
 def _residual(entries: dict[str, Array]) -> Array:
     gone = entries["emitted"] + entries["exported"] + entries["stored"] + entries["battery"]
     missing = entries["absorbed"] - gone
-    return np.divide(missing, entries["absorbed"], out=np.zeros_like(missing), where=entries["absorbed"] > 0.0)
+    return np.divide(
+        missing, entries["absorbed"], out=np.zeros_like(missing), where=entries["absorbed"] > 0.0
+    )

@@ -115,7 +115,9 @@ class ModuleGroup:
         coatings = [component_models.coating_at(d.radiator.coating, a) for a in self.age]
         self._radiator_absorptance = np.array([c[0] for c in coatings])
         self._radiator_emittance = np.array([c[1] for c in coatings])
-        self._array_back = np.array([component_models.coating_at(d.solar_array.back_coating, a) for a in self.age])
+        self._array_back = np.array(
+            [component_models.coating_at(d.solar_array.back_coating, a) for a in self.age]
+        )
         faces = d.body.faces
         self._body = np.array([[component_models.coating_at(f.coating, a) for f in faces] for a in self.age])
         self._body_area = np.array([f.area for f in faces])
@@ -186,9 +188,13 @@ class ModuleGroup:
         limits = battery.power_limits(self.battery, self.battery_state, temperature, env.dt)
         demands = self.essential_demands()
         most = self.design.racks.cards * self.card.power_limit + self.overhead_power
-        idle = self.design.racks.cards * (self.card.resident_power + self.card.leakage_power) + self.overhead_power
+        idle = (
+            self.design.racks.cards * (self.card.resident_power + self.card.leakage_power)
+            + self.overhead_power
+        )
         outlook = EclipseOutlook(
-            np.asarray(env.outlook.time_to_eclipse)[self.sub_center], np.asarray(env.outlook.duration)[self.sub_center]
+            np.asarray(env.outlook.time_to_eclipse)[self.sub_center],
+            np.asarray(env.outlook.duration)[self.sub_center],
         )
         energy, full = (
             battery.deliverable_energy(self.battery, state, most, temperature)
@@ -205,7 +211,11 @@ class ModuleGroup:
         )
         # What the bus can carry at the very most, so that no card draws power that is not there.
         reach = power_bus.dispatch(
-            self.bus, point.power, {**demands, "compute": np.full(self.count, 2.0 * most)}, limits.discharge, limits.charge
+            self.bus,
+            point.power,
+            {**demands, "compute": np.full(self.count, 2.0 * most)},
+            limits.discharge,
+            limits.charge,
         ).load_supplied["compute"]
         cap = np.minimum(caps.now, reach)
         if d.bus.power_cap is not None:
@@ -226,13 +236,19 @@ class ModuleGroup:
         demands = {**self.essential_demands(), "compute": card_power + overhead}
         temperature = self.temperature["battery"]
         limits, reserve = (
-            battery.power_limits(self.battery, self.battery_state, temperature, env.dt, floor) for floor in (None, 0.0)
+            battery.power_limits(self.battery, self.battery_state, temperature, env.dt, floor)
+            for floor in (None, 0.0)
         )
         flows = power_bus.dispatch(
             self.bus, point.power, demands, limits.discharge, limits.charge, reserve.discharge
         )
         battery_step = battery.step(
-            self.battery, self.battery_state, flows.battery_power, temperature, env.dt, state_of_charge_floor=0.0
+            self.battery,
+            self.battery_state,
+            flows.battery_power,
+            temperature,
+            env.dt,
+            state_of_charge_floor=0.0,
         )
         array = solar_array.draw_power(self.array, point, flows.solar_used)
         exported = flows.load_supplied["relay"] * self._light_share()
@@ -277,10 +293,14 @@ class ModuleGroup:
         return light / power if power > 0.0 else 0.0
 
     def _radiator_flux(self, faces: FaceFluxes) -> tuple[Array, Array]:
-        """Absorbed flux of the front and the back of the panels [W/m²]; neighbours hide Sun and Earth as they hide space."""
+        """Absorbed flux of both faces of the panels [W/m²]; neighbours hide Sun and Earth as they hide space."""
         at, view = self.sub_center, 1.0 - self.design.neighbour_view
         front, back = (
-            view * (self._radiator_absorptance * faces.sunlight[at, k] + self._radiator_emittance * faces.infrared[at, k])
+            view
+            * (
+                self._radiator_absorptance * faces.sunlight[at, k]
+                + self._radiator_emittance * faces.infrared[at, k]
+            )
             for k in (0, 1)
         )
         return front, back
@@ -307,8 +327,12 @@ class ModuleGroup:
             sun, earth = faces.sunlight[at, _FIXED_FACES:], faces.infrared[at, _FIXED_FACES:]
             body = (self._body[:, :, 0] * sun + self._body[:, :, 1] * earth) @ self._body_area
         losses = flows.losses
-        electronics = losses["solar_regulator"] + losses["battery_converter"] + losses["harness"] + array.harness_loss
-        electronics = electronics + flows.load_supplied["housekeeping"] + flows.load_supplied["relay"] - exported
+        electronics = (
+            losses["solar_regulator"] + losses["battery_converter"] + losses["harness"] + array.harness_loss
+        )
+        electronics = (
+            electronics + flows.load_supplied["housekeeping"] + flows.load_supplied["relay"] - exported
+        )
         if self.design.bus.conversion.card_supply_heat_to == "coolant":
             plate_heat = plate_heat + losses["card_supply"]
         else:

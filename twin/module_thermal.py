@@ -341,7 +341,7 @@ class ModuleThermal:
         p = self.parameters
         rate = mass_flow * self.specific_heat
         through = (1.0 - bypass) / len(self.circuits)
-        # Film coefficients follow the flow (turbulent, ∝ ṁ^0.8); plate and body keep their conductance at the rated one.
+        # Films in the tubes follow the flow; plate and body keep the conductance of the rated flow.
         rates = [rate, rate, bypass * rate]
         conductance = [p.plate_conductance, p.body_conductance, 0.0]
         for _ in self.circuits:
@@ -354,7 +354,7 @@ class ModuleThermal:
         self.network.set_flow(np.array(rates), np.array(conductance))
 
     def _move_valve(self, dt: float) -> float:
-        """Let the valve follow its set point over a step; return its mean position, which is second order in the step."""
+        """Let the valve follow its set point over a step; return its mean position (second order in the step)."""
         target = self.valve_target()
         ahead = target
         if self._target is not None:
@@ -375,7 +375,9 @@ class ModuleThermal:
         from solvers.coolant import bypass_share
 
         p = self.parameters
-        return bypass_share(p.supply_temperature, self.node("return"), self.radiator_outlet(), most=VALVE_LIMIT)
+        return bypass_share(
+            p.supply_temperature, self.node("return"), self.radiator_outlet(), most=VALVE_LIMIT
+        )
 
     def _set_loads(self, loads: HeatLoads) -> None:
         self.flux_front.value = loads.radiator_front
@@ -484,7 +486,9 @@ class ModuleThermal:
             "field_rate": np.asarray(self.model.field(rate)),
             "network": self.model.split(state)[1][0].copy(),
             "network_rate": self.model.split(rate)[1][0].copy(),
-            "valve": np.array([self.bypass, float(self._rate is not None), *(self._target or (np.nan, np.nan))]),
+            "valve": np.array(
+                [self.bypass, float(self._rate is not None), *(self._target or (np.nan, np.nan))]
+            ),
         }
 
     def restore(self, saved: Mapping[str, Array]) -> None:

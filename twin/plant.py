@@ -90,7 +90,9 @@ class Plant:
             place = slice(first, first + len(rows))
             design = case.module_classes[name]
             groups.append(
-                ModuleGroup(name, design, place, centers, ages.astype(float), altitude, case.numerics.tolerance)
+                ModuleGroup(
+                    name, design, place, centers, ages.astype(float), altitude, case.numerics.tolerance
+                )
             )
             first = place.stop
         cards = np.concatenate([np.full(g.count, g.design.racks.cards) for g in groups])
@@ -98,7 +100,9 @@ class Plant:
             [g.card for g in groups],
             cards,
             np.concatenate([np.full(g.count, i) for i, g in enumerate(groups)]),
-            np.concatenate([np.full(g.count, g.design.coolant_loop.supply_temperature + 10.0) for g in groups]),
+            np.concatenate(
+                [np.full(g.count, g.design.coolant_loop.supply_temperature + 10.0) for g in groups]
+            ),
             seed=case.mission.seed,
         )
         return cls(

@@ -28,7 +28,9 @@ def cooling_integral(cold: ArrayLike, hot: ArrayLike, sink: ArrayLike) -> Array:
     low, high, s = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (cold, hot, sink)))
     # Below a fifth of the temperature the closed form cancels; two terms beyond the first are good to 1e-8.
     weak = s < 0.2 * low
-    series = sum(s ** (4 * k) / (4 * k + 3) * (low ** -(4.0 * k + 3) - high ** -(4.0 * k + 3)) for k in range(3))
+    series = sum(
+        s ** (4 * k) / (4 * k + 3) * (low ** -(4.0 * k + 3) - high ** -(4.0 * k + 3)) for k in range(3)
+    )
     level = np.where(weak, 0.5 * low, s)
 
     def primitive(t: Array) -> Array:
@@ -61,8 +63,8 @@ def radiator_margin(
 
     Notes
     -----
-    1 − ∫(target…hot) / ((1 − bypass)·∫(outlet…hot)): the area to cool all coolant to the target over the area that cools
-    the present part of it to the present outlet, with the film and fin resistance as they are now.
+    1 − ∫(target…hot) / ((1 − bypass)·∫(outlet…hot)): the area to cool all coolant to the target over the area that
+    cools the present part of it to the present outlet, with the film and fin resistance as they are now.
     """
     heat, target = np.asarray(hot, dtype=float), np.asarray(supply_target, dtype=float)
     needed = np.where(heat > target, cooling_integral(np.minimum(target, heat), heat, sink), 0.0)

@@ -67,7 +67,10 @@ def static_values(plant: Plant) -> Values:
     centers = {name: plant.per_sub_center(values) for name, values in module.items()}
     centers["module_count"] = np.bincount(plant.sub_center, minlength=len(plant.orbits)).astype(float)
     whole = {name: float(values.sum()) for name, values in centers.items()}
-    lowest = {name: np.array([v[plant.sub_center == c].min() for c in range(len(plant.orbits))]) for name, v in level.items()}
+    lowest = {
+        name: np.array([v[plant.sub_center == c].min() for c in range(len(plant.orbits))])
+        for name, v in level.items()
+    }
     return {
         "module": module | level,
         "sub_center": centers | lowest,
@@ -79,10 +82,15 @@ def module_values(tick: Tick, plant: Plant) -> dict[str, Array]:
     """Return the variables of every module for one tick."""
 
     def each(value: Any) -> Array:
-        return np.concatenate([np.broadcast_to(value(g, done), (g.count,)) for g, done in zip(plant.groups, tick.groups)])
+        return np.concatenate(
+            [np.broadcast_to(value(g, done), (g.count,)) for g, done in zip(plant.groups, tick.groups)]
+        )
 
     cards = tick.cards
-    loads = {name: each(lambda g, t, n=name: t.flows.load_supplied[n]) for name in ("housekeeping", "coolant_pump", "relay")}
+    loads = {
+        name: each(lambda g, t, n=name: t.flows.load_supplied[n])
+        for name in ("housekeeping", "coolant_pump", "relay")
+    }
     shed = each(lambda g, t: sum(t.flows.shed.values()))
     supplied = each(lambda g, t: sum(t.flows.load_supplied.values()))
     soc = each(lambda g, t: t.battery.state.state_of_charge)
@@ -218,7 +226,9 @@ class Recorder:
         fleet, centers = self.plant.fleet, len(self.plant.orbits)
         members = [self._center_of_card == c for c in range(centers)]
         return {
-            "junction_temperature_quantile": np.array([np.quantile(fleet.temperature[m], QUANTILES) for m in members]),
+            "junction_temperature_quantile": np.array(
+                [np.quantile(fleet.temperature[m], QUANTILES) for m in members]
+            ),
             "junction_temperature_histogram": np.array(
                 [np.histogram(fleet.temperature[m], TEMPERATURE_EDGES)[0] for m in members], dtype=float
             ),
@@ -226,12 +236,18 @@ class Recorder:
         }
 
     def _sub_centers(self, module: dict[str, Array]) -> dict[str, Array]:
-        plant, members = self.plant, [np.flatnonzero(self.plant.sub_center == c) for c in range(len(self.plant.orbits))]
+        plant, members = (
+            self.plant,
+            [np.flatnonzero(self.plant.sub_center == c) for c in range(len(self.plant.orbits))],
+        )
         out = {name: plant.per_sub_center(module[name]) for name in SUMMED}
         for names, pick in ((LOWEST, np.min), (HIGHEST, np.max), (AVERAGED, np.mean)):
             out |= {name: np.array([pick(module[name][m]) for m in members]) for name in names}
         cards = plant.cards_per_module.astype(float)
-        out |= {name: _ratio(plant.per_sub_center(cards * module[name]), plant.per_sub_center(cards)) for name in BY_CARD}
+        out |= {
+            name: _ratio(plant.per_sub_center(cards * module[name]), plant.per_sub_center(cards))
+            for name in BY_CARD
+        }
         out["throughput_fraction"] = _ratio(*(plant.per_sub_center(w) for w in self._work))
         temperature = plant.fleet.temperature
         for name, share in (("junction_temperature_p50", 50.0), ("junction_temperature_p99", 99.0)):

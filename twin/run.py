@@ -81,7 +81,9 @@ def run(
 
     choice = options or RunOptions()
     if case.numerics.thermal == "reduced":
-        raise BadInput("numerics.thermal: 'reduced' needs a reduced model, which this version cannot build; use full")
+        raise BadInput(
+            "numerics.thermal: 'reduced' needs a reduced model, which this version cannot build; use full"
+        )
     begun = clock.monotonic()
     out = Path(out)
     try:
@@ -99,8 +101,8 @@ def run(
         raise BadInput(f"{case.path or case.name}: {error}") from error
     except ConvergenceError as error:
         raise RunFailed(
-            f"{error}. What was computed is kept in {out}; smaller numerics.thermal_step or a looser numerics.tolerance may "
-            "help, --resume goes on from the last checkpoint"
+            f"{error}. What was computed is kept in {out}; a smaller numerics.thermal_step or a looser "
+            "numerics.tolerance may help, --resume goes on from the last checkpoint"
         ) from error
     keeper.finish(clock.monotonic() - begun)
     parallel.barrier()
@@ -192,7 +194,9 @@ class _Keeper(_Witness):
         else:
             (out / CHECKPOINT).unlink(missing_ok=True)
             attributes = {"case": case.resolved(), "case_name": case.name, "description": case.description}
-            self.writer = ResultWriter.create(result, layout(plant), case.mission.start, attributes, static_values(plant))
+            self.writer = ResultWriter.create(
+                result, layout(plant), case.mission.start, attributes, static_values(plant)
+            )
             self.series = FieldSeries.create(out / "fields")
         self._panels = _panel_names([group.name for group in plant.groups])
         for name, group in zip(self._panels, plant.groups):

@@ -144,7 +144,10 @@ def _mean_fluxes(plant: Plant) -> list[FaceFluxes]:
     names = ("direct", "albedo", "infrared", "incidence_cosine")
     return [
         FaceFluxes(
-            *(np.tensordot(weight, np.stack([getattr(t.faces[g], name) for t in ticks]), axes=1) for name in names)
+            *(
+                np.tensordot(weight, np.stack([getattr(t.faces[g], name) for t in ticks]), axes=1)
+                for name in names
+            )
         )
         for g in range(len(plant.groups))
     ]

@@ -28,7 +28,10 @@ def track(orbit):
 
 
 @given(
-    st.floats(0.0, 1e5), st.floats(1.0, 5e3), st.floats(0.5, 60.0), st.lists(st.floats(0.0, 1.2e5), max_size=12)
+    st.floats(0.0, 1e5),
+    st.floats(1.0, 5e3),
+    st.floats(0.5, 60.0),
+    st.lists(st.floats(0.0, 1.2e5), max_size=12),
 )
 def test_edges(start, length, step, contacts):
     """The span is covered once, no tick is longer than the step (but for dropped slivers), contacts are boundaries."""
@@ -49,7 +52,11 @@ def test_means_are_those_of_the_fluxes(orbit, track):
     time = np.linspace(0.0, orbit.period, 20001)
     states = orbit.propagate(time)
     fluxes = incident_fluxes(states, face_normals(FACES, states), EnvironmentSet.named("nominal"))
-    for name, fine in (("direct", fluxes.solar), ("albedo", fluxes.albedo), ("infrared", fluxes.earth_infrared)):
+    for name, fine in (
+        ("direct", fluxes.solar),
+        ("albedo", fluxes.albedo),
+        ("infrared", fluxes.earth_infrared),
+    ):
         mean = sum(d * getattr(t.faces[0], name)[0] for d, t in zip(dt, ticks, strict=True))
         np.testing.assert_allclose(mean, np.trapezoid(fine, time, axis=0), rtol=1e-3, atol=500.0)
 

@@ -16,7 +16,9 @@ def test_booked_energy_balances(ticks):
     ledger = Ledger(2)
     for emitted, exported, stored, battery in ticks:
         absorbed = emitted + exported + stored + battery
-        ledger.book(slice(0, 1), absorbed=absorbed, emitted=emitted, exported=exported, stored=stored, battery=battery)
+        ledger.book(
+            slice(0, 1), absorbed=absorbed, emitted=emitted, exported=exported, stored=stored, battery=battery
+        )
     assert abs(ledger.plant_residual) < 1e-12
     assert ledger.residual[1] == 0.0
 

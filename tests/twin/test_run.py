@@ -47,9 +47,13 @@ def test_levels_agree(finished):
     result = open_result(finished)
     for name in CONTRACT:
         plant = np.asarray(result["plant"][name])
-        np.testing.assert_allclose(np.asarray(result["sub_center"][name]).reshape(plant.shape), plant, rtol=2e-3)
+        np.testing.assert_allclose(
+            np.asarray(result["sub_center"][name]).reshape(plant.shape), plant, rtol=2e-3
+        )
         if not name.startswith("junction_temperature_p"):
-            np.testing.assert_allclose(np.asarray(result["module"][name]).reshape(plant.shape), plant, rtol=1e-5)
+            np.testing.assert_allclose(
+                np.asarray(result["module"][name]).reshape(plant.shape), plant, rtol=1e-5
+            )
 
 
 def test_averages_keep_energy(finished):
@@ -57,9 +61,15 @@ def test_averages_keep_energy(finished):
     result = open_result(finished)
     plant, ledger = result["plant"].to_dataset(), result["ledger"].to_dataset()
     interval = plant["tick_duration"]
-    assert float((plant["card_power"] * interval).sum()) == pytest.approx(float(ledger["card_energy"][-1]), rel=1e-5)
-    assert float((plant["solar_power"] * interval).sum()) == pytest.approx(float(ledger["electrical_energy"][-1]), rel=1e-5)
-    assert float((plant["absorbed_power"] * interval).sum()) == pytest.approx(float(ledger["absorbed_energy"][-1]), rel=1e-5)
+    assert float((plant["card_power"] * interval).sum()) == pytest.approx(
+        float(ledger["card_energy"][-1]), rel=1e-5
+    )
+    assert float((plant["solar_power"] * interval).sum()) == pytest.approx(
+        float(ledger["electrical_energy"][-1]), rel=1e-5
+    )
+    assert float((plant["absorbed_power"] * interval).sum()) == pytest.approx(
+        float(ledger["absorbed_energy"][-1]), rel=1e-5
+    )
 
 
 def test_fields_open(finished):
@@ -97,7 +107,11 @@ def test_resume_equals_the_undisturbed_run(finished, case, tmp_path, monkeypatch
             if name == "energy_residual":
                 continue
             np.testing.assert_allclose(
-                np.asarray(resumed[group][name]), np.asarray(values), rtol=1e-6, atol=1e-6, err_msg=f"{group}/{name}"
+                np.asarray(resumed[group][name]),
+                np.asarray(values),
+                rtol=1e-6,
+                atol=1e-6,
+                err_msg=f"{group}/{name}",
             )
 
 

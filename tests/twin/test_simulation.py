@@ -90,7 +90,9 @@ def test_same_seed_same_result(satellite):
     case = satellite("mission.duration=3 min")
     first, second = (ticks_of(case)[-1] for _ in range(2))
     assert first.cards.power.tobytes() == second.cards.power.tobytes()
-    np.testing.assert_equal(dict(first.groups[0].thermal.temperatures), dict(second.groups[0].thermal.temperatures))
+    np.testing.assert_equal(
+        dict(first.groups[0].thermal.temperatures), dict(second.groups[0].thermal.temperatures)
+    )
 
 
 def test_too_small_a_radiator_throttles_by_heat(satellite):
@@ -120,7 +122,11 @@ def test_shedding_in_shadow(satellite):
 
 
 def test_outside_the_season_there_is_no_shadow(satellite):
-    case = satellite("mission.duration=1.2 orbits", "numerics.thermal_step=60 s", file="experimental-satellite-full-sun.yaml")
+    case = satellite(
+        "mission.duration=1.2 orbits",
+        "numerics.thermal_step=60 s",
+        file="experimental-satellite-full-sun.yaml",
+    )
     ticks = ticks_of(case)
     assert all(t.environment.illuminated_fraction[0] == 1.0 for t in ticks)
     assert all(t.groups[0].flows.battery_power[0] <= 1e-6 for t in ticks)

@@ -49,7 +49,9 @@ def nafems_t3() -> Iterator[Check]:
     field = model.field(state)
     assert field is not None
     at = np.isclose(bar.points[:, 0], 0.08)
-    yield Check("temperature at x = 0.08 m, t = 32 s, °C", 36.6031, float(field[at].mean()) - CELSIUS, 5e-3, True)
+    yield Check(
+        "temperature at x = 0.08 m, t = 32 s, °C", 36.6031, float(field[at].mean()) - CELSIUS, 5e-3, True
+    )
 
 
 def vpcs_tpnv01() -> Iterator[Check]:
@@ -80,7 +82,9 @@ def spherical_wedge(inner: float, outer: float, half_angle: float, cells: tuple[
         [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=1
     )
     facets = {"inside": box.facet("z-low"), "outside": box.facet("z-high")}
-    return replace(box, points=radius[:, None] * points, regions={"sphere": box.region("block")}, facets=facets)
+    return replace(
+        box, points=radius[:, None] * points, regions={"sphere": box.region("block")}, facets=facets
+    )
 
 
 def block(size: tuple[float, float, float], cells: tuple[int, int, int]) -> Mesh:
@@ -102,11 +106,19 @@ def block(size: tuple[float, float, float], cells: tuple[int, int, int]) -> Mesh
         for end, side in ((0, "low"), (-1, "high")):
             face = np.take(node, end, axis=axis)
             facets[f"{name}-{side}"] = np.stack([shifted(face, corner) for corner in ring], axis=1)
-    return Mesh(grid.reshape(-1, 3), hexahedra, "hexahedron", {"block": np.arange(len(hexahedra))}, facets=facets)
+    return Mesh(
+        grid.reshape(-1, 3), hexahedra, "hexahedron", {"block": np.arange(len(hexahedra))}, facets=facets
+    )
 
 
 CASES = (
-    ReferenceCase("nafems-t2", "bar: fixed end, radiating end", "NAFEMS T2, Standard Benchmarks 1990", nafems_t2),
-    ReferenceCase("nafems-t3", "bar: transient with a sinusoidal end", "NAFEMS T3, Standard Benchmarks 1990", nafems_t3),
-    ReferenceCase("vpcs-tpnv01", "hollow sphere: radiation in, convection out", "SFM/VPCS TPNV01/89", vpcs_tpnv01),
+    ReferenceCase(
+        "nafems-t2", "bar: fixed end, radiating end", "NAFEMS T2, Standard Benchmarks 1990", nafems_t2
+    ),
+    ReferenceCase(
+        "nafems-t3", "bar: transient with a sinusoidal end", "NAFEMS T3, Standard Benchmarks 1990", nafems_t3
+    ),
+    ReferenceCase(
+        "vpcs-tpnv01", "hollow sphere: radiation in, convection out", "SFM/VPCS TPNV01/89", vpcs_tpnv01
+    ),
 )

@@ -24,7 +24,13 @@ def triangle_cavity() -> Iterator[Check]:
     sides = np.array([4.0, 3.0, 5.0])
     # Crossed strings: F_ij = (L_i + L_j − L_k)/(2 L_i).
     factors = np.array(
-        [[0.0 if i == j else (sides[i] + 2 * sides[j] - sides.sum() + sides[i]) / (2 * sides[i]) for j in range(3)] for i in range(3)]
+        [
+            [
+                0.0 if i == j else (sides[i] + 2 * sides[j] - sides.sum() + sides[i]) / (2 * sides[i])
+                for j in range(3)
+            ]
+            for i in range(3)
+        ]
     )
     exchange = SurfaceExchange(ViewFactors.from_factors(sides, factors), np.array([0.4, 0.6, 0.8]))
     none = np.nan
@@ -69,8 +75,8 @@ def view_factors() -> Iterator[Check]:
         return Surfaces.from_polygons([UNIT_SQUARE, second])
 
     cases = {
-        "parallel squares, distance 1": (pair(UNIT_SQUARE[::-1] + [0.0, 0.0, 1.0]), 0.19982490),
-        "parallel squares, distance 0.1": (pair(UNIT_SQUARE[::-1] + [0.0, 0.0, 0.1]), 0.82699452),
+        "parallel squares, distance 1": (pair(UNIT_SQUARE[::-1] + np.array([0.0, 0.0, 1.0])), 0.19982490),
+        "parallel squares, distance 0.1": (pair(UNIT_SQUARE[::-1] + np.array([0.0, 0.0, 0.1])), 0.82699452),
         "perpendicular squares": (pair(UNIT_SQUARE[::-1, [2, 1, 0]]), 0.20004378),
     }
     for name, (surfaces, expected) in cases.items():
@@ -86,7 +92,9 @@ def view_factors() -> Iterator[Check]:
         ["front", "front"],
     )
     yield _by_rays("coaxial disks, r = h", fans, 0.38196601)
-    yield Check("plate facing a sphere at 3 R: closed form", 1.0 / 9.0, float(earth_view_factor(3.0, 0.0)), 1e-12)
+    yield Check(
+        "plate facing a sphere at 3 R: closed form", 1.0 / 9.0, float(earth_view_factor(3.0, 0.0)), 1e-12
+    )
 
 
 def _by_rays(name: str, surfaces: Surfaces, expected: float) -> Check:
@@ -110,7 +118,9 @@ def _disk(height: float, upwards: bool) -> np.ndarray:
 
 
 CASES = (
-    ReferenceCase("triangle-cavity", "gray duct, mixed conditions", "radiosity with crossed strings", triangle_cavity),
+    ReferenceCase(
+        "triangle-cavity", "gray duct, mixed conditions", "radiosity with crossed strings", triangle_cavity
+    ),
     ReferenceCase("two-slabs-gap", "conduction and radiation across a gap", "closed form", two_slabs_gap),
     ReferenceCase("view-factors", "squares facing and at right angles", "Howell's catalogue", view_factors),
 )

@@ -31,8 +31,18 @@ def radiating_fin() -> Iterator[Check]:
         assert field is not None
         area = model.front().node_area[np.argsort(model.discretization.node_of_dof[: model.owned])]
         mean_fourth = float(area @ field**4) / float(area.sum())
-        yield Check(f"tip temperature ratio, N = {number:g}", tip, float(field[plate.facet("right")].mean()) / base, 1e-3, True)
+        yield Check(
+            f"tip temperature ratio, N = {number:g}",
+            tip,
+            float(field[plate.facet("right")].mean()) / base,
+            1e-3,
+            True,
+        )
         yield Check(f"fin efficiency, N = {number:g}", efficiency, mean_fourth / base**4, 1e-3, True)
 
 
-CASES = (ReferenceCase("radiating-fin", "plate fin between tube and mid-plane", "Incropera-type fin BVP", radiating_fin),)
+CASES = (
+    ReferenceCase(
+        "radiating-fin", "plate fin between tube and mid-plane", "Incropera-type fin BVP", radiating_fin
+    ),
+)

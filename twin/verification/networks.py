@@ -32,7 +32,7 @@ def loop_radiator() -> Iterator[Check]:
     walls = {f"wall-{i}": 0.0 for i in range(1, count + 1)}
     chain = ["inlet", *fluid]
     net = Network(
-        {name: 0.0 for name in fluid} | walls,
+        dict.fromkeys(fluid, 0.0) | walls,
         boundaries=["inlet", "space"],
         radiators=[(wall, "space", 0.95 * 0.9 * area / count) for wall in walls],
         streams=[Stream(a, b, {wall: 1.0}) for a, b, wall in zip(chain, fluid, walls)],
@@ -71,7 +71,9 @@ def four_nodes(capacity: tuple[float, float, float] = (3000.0, 2500.0, 2000.0)) 
 
 
 CASES = (
-    ReferenceCase("lumped-cooling", "one node radiating to 0 K", "closed form of dT/dt ∝ −T⁴", lumped_cooling),
+    ReferenceCase(
+        "lumped-cooling", "one node radiating to 0 K", "closed form of dT/dt ∝ −T⁴", lumped_cooling
+    ),
     ReferenceCase("loop-radiator", "coolant along a radiator", "closed form of dT/dA ∝ −T⁴", loop_radiator),
     ReferenceCase("four-nodes", "GL/GR network heated at a node", "four-node correlation case", four_nodes),
 )

@@ -33,14 +33,22 @@ def cube_in_orbit() -> Iterator[Check]:
     epoch, earth, area = datetime(2026, 3, 20, 14, 46, tzinfo=UTC), 6370e3, 0.25
     sun, _ = sun_position(days_since_j2000(epoch))
     node = math.atan2(sun[0, 1], sun[0, 0])
-    orbit = Orbit(SecularElements(epoch, earth + 300e3, 0.0, math.radians(51.6), node, 0.0, 0.0, j2=0.0), epoch)
+    orbit = Orbit(
+        SecularElements(epoch, earth + 300e3, 0.0, math.radians(51.6), node, 0.0, 0.0, j2=0.0), epoch
+    )
     yield Check("period, s", 5424.0, orbit.period, 5e-3, True)
     eclipse = eclipse_events(orbit, 0.0, orbit.period, "cylindrical", earth_radius=earth)
     yield Check("eclipse, s", 2192.0, float(eclipse.duration[0]), 5e-3, True)
     surroundings = EnvironmentSet(1370.0, 0.3, 0.6 * STEFAN_BOLTZMANN * 288.0**4, scaled_with_distance=False)
     states = orbit.propagate(np.arange(0.0, orbit.period, 2.0))
     fluxes = incident_fluxes(states, face_normals(CUBE_FACES, states), surroundings, earth_radius=earth)
-    yield Check("Earth infrared on the cube, W", 126.9, float(area * fluxes.earth_infrared.sum(axis=1).mean()), 5e-3, True)
+    yield Check(
+        "Earth infrared on the cube, W",
+        126.9,
+        float(area * fluxes.earth_infrared.sum(axis=1).mean()),
+        5e-3,
+        True,
+    )
     yield Check("largest solar heat, W", 484.0, float(area * fluxes.solar.sum(axis=1).max()), 5e-3, True)
 
 
@@ -51,7 +59,10 @@ def sun_synchronous() -> Iterator[Check]:
     from twin.season import orbit_year
 
     for altitude, (inclination, period, days, longest, dark, nadir, edge) in TABLE.items():
-        orbit, at = Orbit.from_altitude(altitude, 18.0, datetime(2026, 1, 1, tzinfo=UTC)), f"{altitude / 1e3:.0f} km"
+        orbit, at = (
+            Orbit.from_altitude(altitude, 18.0, datetime(2026, 1, 1, tzinfo=UTC)),
+            f"{altitude / 1e3:.0f} km",
+        )
         season = orbit_year(orbit, 2026, "cylindrical").seasons[0]
         ratio = 1.0 + altitude / EARTH_RADIUS
         yield Check(f"{at}: inclination, °", inclination, math.degrees(orbit.inclination), 0.006)
@@ -79,7 +90,9 @@ def albedo_at_the_terminator() -> Iterator[Check]:
     for name, (tilt, azimuth, expected) in faces.items():
         value = flux * float(albedo_factor(ratio, right, tilt, azimuth))
         yield Check(f"{name}, W/m²", expected, value, 1e-3)
-    yield Check("small sphere, W/m² of cross-section", 19.760, flux * float(sphere_albedo_factor(ratio, right)), 1e-3)
+    yield Check(
+        "small sphere, W/m² of cross-section", 19.760, flux * float(sphere_albedo_factor(ratio, right)), 1e-3
+    )
 
 
 def edge_on_radiator() -> Iterator[Check]:
@@ -96,8 +109,14 @@ def edge_on_radiator() -> Iterator[Check]:
 
 
 CASES = (
-    ReferenceCase("cube-in-orbit", "heat of Sun and Earth on a cube", "published cube in orbit", cube_in_orbit),
-    ReferenceCase("sun-synchronous", "dawn-dusk orbits", "Vallado's J2 forms; Gilmore, ch. 2", sun_synchronous),
-    ReferenceCase("albedo", "albedo at the terminator", "integral over the lit Earth", albedo_at_the_terminator),
+    ReferenceCase(
+        "cube-in-orbit", "heat of Sun and Earth on a cube", "published cube in orbit", cube_in_orbit
+    ),
+    ReferenceCase(
+        "sun-synchronous", "dawn-dusk orbits", "Vallado's J2 forms; Gilmore, ch. 2", sun_synchronous
+    ),
+    ReferenceCase(
+        "albedo", "albedo at the terminator", "integral over the lit Earth", albedo_at_the_terminator
+    ),
     ReferenceCase("edge-on-radiator", "edge-on panel, net flux", "closed form", edge_on_radiator),
 )
