@@ -83,13 +83,14 @@ def _from_meshio(data: Any) -> Mesh:
     types = sorted(name for name in present if CELL_DIMENSION[name] == top)
     if len(types) > 1:
         raise MeshError(
-            f"it mixes {' and '.join(types)}; one cell type is supported (gmsh: recombine all surfaces or none)"
+            f"it mixes {' and '.join(types)}; one cell type is supported "
+            "(gmsh: recombine all surfaces or none)"
         )
     main = types[0]
     groups = _groups(data)
     cells, regions = _gather(data, groups, lambda kind: _KNOWN.get(kind) == main)
     if not regions:
-        raise MeshError("it has no named regions; name them (gmsh: Physical Surface or Volume with a name)")
+        raise MeshError("it has no named regions; name them (gmsh: named physical groups)")
     edges_of = _gather_nodes(data, groups, 1)
     facets = edges_of if top == 2 else _gather_nodes(data, groups, 2)
     points = np.asarray(data.points, dtype=float)
@@ -198,8 +199,9 @@ def _from_cad(source: Path, size: float | None) -> Mesh:
         command = []
     else:
         raise MeshError(
-            f"{source}: CAD is meshed by gmsh, which is not installed. It is an optional extra under the "
-            "GPL: install the Python package or the program 'gmsh', or mesh the file elsewhere and give the .msh file"
+            f"{source}: CAD is meshed by gmsh, which is not installed. It is an optional extra under "
+            "the GPL: install the Python package or the program 'gmsh', or mesh the file elsewhere and "
+            "give the .msh file"
         )
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "mesh.msh"

@@ -290,12 +290,11 @@ def visible_shares(
     scene = RayScene(surfaces)
     sample = sobol_sample(rays, 4)
     shares, errors = np.ones(len(first)), np.zeros(len(first))
-    generator = np.random.Generator(np.random.Philox(key=[settings.seed, 1]))
-    shifts = generator.random((surfaces.face_count, 2, 1, 2))
+    # a shift for each pair: with one for each face the errors of a row would not average out
+    shifts = np.random.Generator(np.random.Philox(key=[settings.seed, 1])).random((len(first), 2, 1, 2))
     for part in batches(len(first), rays, settings.batch):
-        one, other = first[part], second[part]
-        start, normal = scene.points_on(one, sample[:, :2], shifts[one, 0])
-        stop, other_normal = scene.points_on(other, sample[:, 2:], shifts[other, 1])
+        start, normal = scene.points_on(first[part], sample[:, :2], shifts[part, 0])
+        stop, other_normal = scene.points_on(second[part], sample[:, 2:], shifts[part, 1])
         ray = stop - start
         square = np.einsum("ij,ij->i", ray, ray)
         weight = np.maximum(np.einsum("ij,ij->i", ray, normal), 0.0)
@@ -308,7 +307,9 @@ def visible_shares(
         )
         shares[part] = seen
         effective = np.maximum(total**2 / np.maximum((weight**2).sum(axis=1), 1e-300), 1.0)
-        errors[part] = np.sqrt(seen * (1.0 - seen) / effective)
+        # a pair seen whole, or not at all, by few rays may still be so in part only: half a ray of doubt
+        doubt = (effective * seen + 0.5) / (effective + 1.0)
+        errors[part] = np.sqrt(doubt * (1.0 - doubt) / effective)
     return shares, errors
 
 
