@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,10 +107,8 @@ class EnvironmentTrack:
         self.orbits = tuple(orbits)
         self.groups = [tuple(group) for group in orientations]
         self._slices = np.cumsum([0, *(len(group) for group in self.groups)])
-        self._all: tuple[Orientation, ...] = tuple(o for group in self.groups for o in group) + (
-            "nadir",
-            "sun",
-        )
+        faces = (o for group in self.groups for o in group)
+        self._all: tuple[Orientation, ...] = (*faces, "nadir", "sun")
         self.environment = environment
         self.step = step
         self.shadow: ShadowModel = shadow
@@ -131,7 +130,7 @@ class EnvironmentTrack:
             part = edges[first : first + CHUNK + 1]
             fluxes = [self._fluxes(orbit, table, part) for orbit, table in zip(self.orbits, tables)]
             ends = [orbit.propagate(part[1:]) for orbit in self.orbits]
-            for i, (begin, end) in enumerate(zip(part[:-1], part[1:])):
+            for i, (begin, end) in enumerate(pairwise(part)):
                 states = _join([_one(track, i) for track in ends])
                 values = [np.stack([f[k][i] for f in fluxes]) for k in range(4)]
                 per_group = [

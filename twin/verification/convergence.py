@@ -1,12 +1,13 @@
 """Manufactured solutions: the order at which the error falls, which a wrong term would spoil.
 
-P. J. Roache, J. Fluids Eng. 124 (2002) 4: choose a temperature, put the heat in that it needs, see how fast the computed one
-comes near as mesh or step are halved.
+P. J. Roache, J. Fluids Eng. 124 (2002) 4: choose a temperature, put the heat in that it needs, see how fast the
+computed one comes near as mesh or step are halved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +99,7 @@ def solid_in_space() -> Iterator[Check]:
 
 
 def _orders(what: str, errors: list[float], design: float) -> Iterator[Check]:
-    for number, (coarse, fine) in enumerate(zip(errors[:-1], errors[1:]), start=1):
+    for number, (coarse, fine) in enumerate(pairwise(errors), start=1):
         yield Check(f"observed order, {what} (pair {number})", design, float(np.log2(coarse / fine)), 0.1)
 
 
