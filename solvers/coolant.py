@@ -86,13 +86,22 @@ class TubeCircuit:
         place = {int(node): i for i, node in enumerate(nodes)}
         for what, node in (("inlet", inlet), ("outlet", outlet)):
             if node not in place:
-                raise ModelError(f"{what} node {node} of {name!r} lies on none of the lines {', '.join(lines)}")
+                raise ModelError(
+                    f"{what} node {node} of {name!r} lies on none of the lines {', '.join(lines)}"
+                )
         share = _split(edges, bore**4 / length, place[inlet], place[outlet], len(nodes), name)
         backwards = share < 0.0
         edges[backwards] = edges[backwards][:, ::-1]
         flows = np.abs(share) > 1e-12
         return cls(
-            name, nodes, edges[flows], length[flows], bore[flows], np.abs(share[flows]), place[inlet], place[outlet]
+            name,
+            nodes,
+            edges[flows],
+            length[flows],
+            bore[flows],
+            np.abs(share[flows]),
+            place[inlet],
+            place[outlet],
         )
 
     def fluid_node(self, position: int) -> str:
@@ -139,10 +148,7 @@ class TubeCircuit:
 
     def conductance(self, liquid: Fluid, mass_flow: float, temperature: float) -> Array:
         """Film conductance of each edge, h·π·D·L [W/K] for a circuit flow [kg/s] at a fluid temperature [K]."""
-        film = np.empty(len(self.share))
-        for bore in np.unique(self.diameter):
-            at = self.diameter == bore
-            film[at] = tube_film_coefficient(liquid, mass_flow * self.share[at], float(bore), temperature)
+        film = tube_film_coefficient(liquid, mass_flow * self.share, self.diameter, temperature)
         return film * np.pi * self.diameter * self.length
 
 
@@ -167,7 +173,9 @@ def circuit_pressure_drop(circuit: TubeCircuit, liquid: Fluid, mass_flow: float,
     drop = np.empty(len(circuit.share))
     for bore in np.unique(circuit.diameter):
         at = circuit.diameter == bore
-        drop[at] = pressure_drop(liquid, mass_flow * circuit.share[at], float(bore), circuit.length[at], temperature)
+        drop[at] = pressure_drop(
+            liquid, mass_flow * circuit.share[at], float(bore), circuit.length[at], temperature
+        )
     # Every path has (nearly) the same drop; follow the largest share downstream.
     downstream: dict[int, list[int]] = {}
     for number, (a, _) in enumerate(circuit.edges):
@@ -205,7 +213,9 @@ class Pump:
         return speed**3 * self.mass_flow / density * self.pressure_rise / self.efficiency
 
 
-def bypass_share(supply_target: float, hot: float, cold: float, least: float = 0.0, most: float = 1.0) -> float:
+def bypass_share(
+    supply_target: float, hot: float, cold: float, least: float = 0.0, most: float = 1.0
+) -> float:
     """Return the share past the radiator that mixes hot and cold coolant to the target temperature.
 
     Parameters

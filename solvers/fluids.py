@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import CoolProp.CoolProp as coolprop
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -49,6 +48,74 @@ class Fluid:
         values = tuple(np.interp(t, self.temperature, table) for table in tables)
         return values[0], values[1], values[2], values[3]
 
+    def enthalpy_scale(self, reference: float) -> EnthalpyScale:
+        """Return the scale on which this liquid carries heat with its specific heat at a reference temperature [K]."""
+        if not self.temperature[0] < reference < self.temperature[-1]:
+            raise ModelError(
+                f"coolant {self.name!r}: reference temperature {reference} K; expected one between "
+                f"{self.temperature[0]:.1f} and {self.temperature[-1]:.1f} K"
+            )
+        t, heat = self.temperature, self.specific_heat
+        enthalpy = np.concatenate([[0.0], np.cumsum(0.5 * (heat[1:] + heat[:-1]) * np.diff(t))])
+        specific_heat = float(np.interp(reference, t, heat))
+        value = reference + (enthalpy - np.interp(reference, t, enthalpy)) / specific_heat
+        grid = np.linspace(value[0], value[-1], 4 * len(t))
+        return EnthalpyScale(
+            specific_heat, float(grid[0]), float(grid[1] - grid[0]), np.interp(grid, value, t)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class EnthalpyScale:
+    """Enthalpy of a liquid written as a temperature: θ = T_ref + (h − h_ref)/c_ref.
+
+    Heat carried by a flow is ṁ·c_ref·θ and heat stored m·c_ref·θ, exactly, whatever the specific heat does.
+
+    Attributes
+    ----------
+    specific_heat : float
+        c_ref [J/kgK].
+    first, spacing : float
+        Grid of θ [K].
+    table : (n,) array
+        Temperature at the grid points [K]; continued in a straight line beyond.
+    """
+
+    specific_heat: float
+    first: float
+    spacing: float
+    table: Array
+
+    def value(self, temperature: ArrayLike) -> Array:
+        """Return θ at temperatures [K]."""
+        t = np.asarray(temperature, dtype=float)
+        k = np.clip(np.searchsorted(self.table, t, side="right") - 1, 0, len(self.table) - 2)
+        part = (t - self.table[k]) / (self.table[k + 1] - self.table[k])
+        return np.asarray(self.first + self.spacing * (k + part))
+
+    def temperature(self, value: ArrayLike) -> Array:
+        """Return temperatures at θ [K]."""
+        position = (np.asarray(value, dtype=float) - self.first) / self.spacing
+        k = np.clip(np.floor(position).astype(int), 0, len(self.table) - 2)
+        return np.asarray(self.table[k] + (position - k) * (self.table[k + 1] - self.table[k]))
+
+
+def saturation_temperature(name: str, pressure: ArrayLike) -> Array:
+    """Return the temperature at which a pure liquid boils [K] at pressures [Pa] (CoolProp).
+
+    An incompressible mixture has no vapour data: the upper end of its correlations is returned.
+    """
+    import CoolProp.CoolProp as coolprop
+
+    pascal = np.asarray(pressure, dtype=float)
+    if name.startswith("INCOMP::"):
+        return np.full(pascal.shape, float(coolprop.PropsSI("Tmax", "T", 0, "P", 0, name)))
+    try:
+        flat = [float(coolprop.PropsSI("T", "P", p, "Q", 0, name)) for p in pascal.ravel()]
+    except ValueError as error:
+        raise ModelError(f"coolant {name!r} has no boiling point at one of the pressures: {error}") from error
+    return np.array(flat).reshape(pascal.shape)
+
 
 @lru_cache(maxsize=32)
 def fluid(name: str, pressure: float, points: int = 400) -> Fluid:
@@ -67,6 +134,8 @@ def fluid(name: str, pressure: float, points: int = 400) -> Fluid:
     ModelError
         For a fluid that CoolProp does not know, or that is not liquid at this pressure.
     """
+    import CoolProp.CoolProp as coolprop  # takes two seconds: only who needs a table waits for it
+
     try:
         if name.startswith("INCOMP::"):
             low = float(coolprop.PropsSI("Tmin", "T", 0, "P", 0, name))
@@ -117,31 +186,43 @@ def friction_factor(reynolds: ArrayLike, relative_roughness: float = 0.0) -> Arr
     return np.asarray(8.0 * ((8.0 / re) ** 12 + (a + b) ** -1.5) ** (1.0 / 12.0))
 
 
-def tube_film_coefficient(liquid: Fluid, mass_flow: ArrayLike, diameter: float, temperature: ArrayLike) -> Array:
+def tube_film_coefficient(
+    liquid: Fluid, mass_flow: ArrayLike, diameter: ArrayLike, temperature: ArrayLike
+) -> Array:
     """Return the film coefficient of tube flow [W/m²K].
+
+    At no flow it is the laminar one: 4.36 k/D; conduction alone in a standing liquid settles at
+    Nu = 5.78, the square of the first root of J₀ (Carslaw & Jaeger, Conduction of Heat in Solids, 7.6).
 
     Parameters
     ----------
     liquid : Fluid
     mass_flow : array_like
-        In one tube [kg/s].
-    diameter : float
+        In one tube, either way [kg/s].
+    diameter : array_like
         Inner [m].
     temperature : array_like
         Of the fluid [K].
     """
     _, heat, viscosity, conductivity = liquid.at(temperature)
-    reynolds = 4.0 * np.asarray(mass_flow, dtype=float) / (np.pi * diameter * viscosity)
-    return nusselt_number(reynolds, viscosity * heat / conductivity) * conductivity / diameter
+    bore = np.asarray(diameter, dtype=float)
+    reynolds = 4.0 * np.abs(np.asarray(mass_flow, dtype=float)) / (np.pi * bore * viscosity)
+    return np.asarray(nusselt_number(reynolds, viscosity * heat / conductivity) * conductivity / bore)
 
 
 def pressure_drop(
-    liquid: Fluid, mass_flow: ArrayLike, diameter: float, length: ArrayLike, temperature: ArrayLike
+    liquid: Fluid,
+    mass_flow: ArrayLike,
+    diameter: ArrayLike,
+    length: ArrayLike,
+    temperature: ArrayLike,
+    relative_roughness: float = 0.0,
 ) -> Array:
-    """Return the friction pressure drop of a tube, f·(L/D)·ρv²/2 [Pa] (Darcy-Weisbach)."""
+    """Return the friction pressure drop of a tube, f·(L/D)·ρv²/2 [Pa] (Darcy-Weisbach), with the sign of the flow."""
     density, _, viscosity, _ = liquid.at(temperature)
-    flow = np.asarray(mass_flow, dtype=float)
-    area = np.pi * diameter**2 / 4.0
-    reynolds = np.abs(flow) * diameter / (area * viscosity)
-    velocity = flow / (density * area)
-    return friction_factor(reynolds) * np.asarray(length) / diameter * density * velocity * np.abs(velocity) / 2.0
+    flow, bore = np.asarray(mass_flow, dtype=float), np.asarray(diameter, dtype=float)
+    area = np.pi * bore**2 / 4.0
+    reynolds = np.maximum(np.abs(flow) * bore / (area * viscosity), 1e-6)
+    # f·Re stays finite where the flow stops: 64 of laminar flow.
+    product = friction_factor(reynolds, relative_roughness) * reynolds
+    return np.asarray(product * viscosity * np.asarray(length) * flow / (2.0 * bore**2 * density * area))

@@ -12,14 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import SuperLU, splu
+from numpy.typing import ArrayLike, NDArray
 
+from solvers import network_kernels as kernels
 from solvers.constants import STEFAN_BOLTZMANN
 from solvers.errors import ConvergenceError, ModelError
+from solvers.fluids import EnthalpyScale
+from solvers.network_pattern import Elimination, Pattern
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_LARGEST_CHANGE = 2.0
+"""Newton may triple the temperature of a radiating network in one step, not more: T⁴ overshoots from the cold side."""
 
 
 @dataclass(frozen=True)
@@ -29,25 +34,16 @@ class Stream:
     Attributes
     ----------
     source, target : str
-        Nodes the fluid leaves and enters.
+        Nodes the fluid leaves and enters when its flow is positive. The fluid that stands in the line belongs
+        to the node downstream.
     walls : mapping of str to float
-        Wall nodes and their weights (which sum to 1); empty for an adiabatic line.
+        Wall nodes and their weights (which sum to 1); empty for an adiabatic line. Each wall has its weight's
+        part of the conductance.
     """
 
     source: str
     target: str
     walls: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class _Blocks:
-    """Blocks of the exchange matrix between free nodes and ports, and the magnitude of the free rows."""
-
-    free: sparse.csc_matrix
-    size: sparse.csr_array
-    to_ports: sparse.csr_matrix
-    from_ports: sparse.csr_matrix
-    ports: sparse.csr_matrix
 
 
 class Network:
@@ -71,6 +67,10 @@ class Network:
         Free nodes at the open end of a once-through line, which fluid leaves at their temperature.
     stefan_boltzmann : float
         [W/m²K⁴].
+    enthalpy : EnthalpyScale, optional
+        Specific heat that varies with temperature. The value of every node at an end of a stream is then its
+        *enthalpy temperature*: heat carried and stored is exact with the constant specific heat of the scale, and
+        :meth:`temperature` turns values into temperatures. Without it the specific heat is constant.
 
     Raises
     ------
@@ -89,6 +89,7 @@ class Network:
         streams: Sequence[Stream] = (),
         drains: Sequence[str] = (),
         stefan_boltzmann: float = STEFAN_BOLTZMANN,
+        enthalpy: EnthalpyScale | None = None,
     ):
         self.names: tuple[str, ...] = (*capacity, *boundaries, *ports)
         self.index = {name: i for i, name in enumerate(self.names)}
@@ -96,120 +97,198 @@ class Network:
             twice = next(n for n in self.names if self.names.count(n) > 1)
             raise ModelError(f"node {twice!r} is named twice in the network")
         for name, value in capacity.items():
-            if not value >= 0.0:
+            if not 0.0 <= value < np.inf:
                 raise ModelError(f"node {name!r}: heat capacity {value} J/K; expected 0 or more")
         self.free = len(capacity)
         self.ports = slice(self.free + len(boundaries), len(self.names))
         self.capacity: Array = np.array(list(capacity.values()), dtype=float)
         self.sigma = stefan_boltzmann
         self.streams = tuple(streams)
-        self._linear = self._laplacian(conductors, "conductor", "W/K")
-        self._radiative = self._laplacian(radiators, "radiative conductor", "m²")
-        touching = self._radiative[self.ports]
-        if touching.nnz:
-            name = self.names[self.ports.start + int(touching.tocoo().row[0])]
-            raise ModelError(f"radiative conductor at port {name!r}: radiation of a port belongs to its own solver")
-        self._radiative_size = abs(self._radiative[: self.free])
-        self._stream_matrices()
-        self._drains = [self._node(name, "drain") for name in drains]
-        self._factor: SuperLU | None = None
-        self._factor_step = np.nan
-        self._set_coupling(self._linear)
+        self.enthalpy = enthalpy
+        self._drains = np.array([self._node(name, "drain") for name in drains], dtype=int)
+        linear = self._pairs(conductors, "conductor", "W/K")
+        radiative = self._pairs(radiators, "radiative conductor", "m²")
+        at_port = radiative[0][radiative[0] >= self.ports.start]
+        if at_port.size:
+            name = self.names[int(at_port[0])]
+            raise ModelError(
+                f"radiative conductor at port {name!r}: radiation of a port belongs to its own solver"
+            )
+        self._read_streams()
+        self._pattern = Pattern(
+            len(self.names), np.concatenate([linear[0], radiative[0], self._stream_pairs()])
+        )
+        self._conduction = self._laplacian(*linear)
+        self._radiation = self._laplacian(*radiative) * self.sigma
+        self._radiates = bool(np.any(self._radiation))
+        self._place_streams()
+        self._elimination = Elimination(self._pattern, self.free)
+        self._allocate()
         self.capacity_rate: Array = np.zeros(len(self.streams))
         self.heat_input: Array = np.zeros(self.free)
+
+    # -- building ---------------------------------------------------------------------------------
 
     def _node(self, name: str, what: str) -> int:
         try:
             return self.index[name]
         except KeyError:
-            raise ModelError(f"{what}: no node {name!r}; the nodes are {', '.join(self.names[:12])} ...") from None
+            raise ModelError(
+                f"{what}: no node {name!r}; the nodes are {', '.join(self.names[:12])} ..."
+            ) from None
 
-    def _laplacian(self, conductors: Sequence[tuple[str, str, float]], what: str, unit: str) -> sparse.csr_array:
-        """Return the matrix that turns temperatures into the heat leaving each node."""
-        n = len(self.names)
-        if not conductors:
-            return sparse.csr_array((n, n))
+    def _pairs(
+        self, conductors: Sequence[tuple[str, str, float]], what: str, unit: str
+    ) -> tuple[Integers, Array]:
+        """Return the node pairs and the values of conductors."""
         for a, b, value in conductors:
-            if not value >= 0.0:
+            if not 0.0 <= value < np.inf:
                 raise ModelError(f"{what} {a!r}-{b!r}: {value} {unit}; expected 0 or more")
-        a = np.array([self._node(c[0], what) for c in conductors])
-        b = np.array([self._node(c[1], what) for c in conductors])
-        g = np.array([c[2] for c in conductors], dtype=float)
-        rows, cols = np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a])
-        return sparse.csr_array((np.concatenate([g, g, -g, -g]), (rows, cols)), shape=(n, n))
+        ends = [(self._node(a, what), self._node(b, what)) for a, b, _ in conductors]
+        return np.array(ends, dtype=np.int64).reshape(-1, 2), np.array(
+            [c[2] for c in conductors], dtype=float
+        )
 
-    def _stream_matrices(self) -> None:
-        n, m = len(self.names), len(self.streams)
-        source = np.array([self._node(s.source, "stream") for s in self.streams], dtype=int)
-        target = np.array([self._node(s.target, "stream") for s in self.streams], dtype=int)
-        rows, cols, weights = [], [], []
-        for i, s in enumerate(self.streams):
+    def _laplacian(self, pairs: Integers, value: Array) -> Array:
+        """Return the data of the matrix that turns temperatures into the heat leaving each node."""
+        a, b = pairs.T
+        data = np.zeros(self._pattern.entries)
+        for rows, columns, sign in ((a, a, 1.0), (b, b, 1.0), (a, b, -1.0), (b, a, -1.0)):
+            np.add.at(data, self._pattern.places(rows, columns), sign * value)
+        return data
+
+    def _read_streams(self) -> None:
+        self._source = np.array([self._node(s.source, "stream") for s in self.streams], dtype=np.int64)
+        self._target = np.array([self._node(s.target, "stream") for s in self.streams], dtype=np.int64)
+        walls, weights, starts = [], [], [0]
+        for s in self.streams:
             if s.walls and abs(sum(s.walls.values()) - 1.0) > 1e-12:
                 raise ModelError(f"stream {s.source!r}-{s.target!r}: wall weights must sum to 1")
-            for wall, weight in s.walls.items():
-                rows.append(i)
-                cols.append(self._node(wall, "stream wall"))
-                weights.append(weight)
-        every = np.arange(m)
-        self._source = sparse.csr_array((np.ones(m), (every, source)), shape=(m, n))
-        self._target = sparse.csr_array((np.ones(m), (every, target)), shape=(m, n))
-        self._wall = sparse.csr_array((weights, (rows, cols)), shape=(m, n))
-        self._has_wall = np.array([bool(s.walls) for s in self.streams])
+            if any(weight < 0.0 for weight in s.walls.values()):
+                raise ModelError(f"stream {s.source!r}-{s.target!r}: wall weights must be 0 or more")
+            walls += [self._node(wall, "stream wall") for wall in s.walls]
+            weights += list(s.walls.values())
+            starts.append(len(walls))
+        self._wall = np.array(walls, dtype=np.int64)
+        self._weight = np.array(weights, dtype=float)
+        self._wall_start = np.array(starts, dtype=np.int64)
+        self._wall_stream = np.repeat(np.arange(len(self.streams)), np.diff(self._wall_start))
+        self._scaled = np.zeros(len(self.names), dtype=np.bool_)
+        if self.enthalpy is not None:
+            self._scaled[self._source] = self._scaled[self._target] = True
+            if np.any(self._scaled[self._wall]):
+                name = self.names[int(self._wall[self._scaled[self._wall]][0])]
+                raise ModelError(
+                    f"node {name!r} is a wall and carries fluid: its value cannot be an enthalpy"
+                )
 
-    def set_flow(self, capacity_rate: Array, wall_conductance: Array) -> None:
+    def _stream_pairs(self) -> Integers:
+        u, d = self._source[self._wall_stream], self._target[self._wall_stream]
+        ends = [(self._source, self._target), (self._wall, u), (self._wall, d)]
+        return np.concatenate([np.column_stack(pair) for pair in ends]).astype(np.int64)
+
+    def _place_streams(self) -> None:
+        places, u, d, w = self._pattern.places, self._source, self._target, self._wall
+        self._along = np.column_stack([places(d, d), places(d, u), places(u, u), places(u, d)])
+        u, d = u[self._wall_stream], d[self._wall_stream]
+        self._at_wall = np.column_stack(
+            [places(w, w), places(w, u), places(w, d), places(u, w), places(d, w)]
+        )
+
+    def _allocate(self) -> None:
+        n, entries = len(self.names), self._pattern.entries
+        self._carried: Array = np.zeros(entries)
+        self._exchange: Array = self._conduction.copy()
+        self._jacobian: Array = np.zeros(entries)
+        self._residual: Array = np.zeros(self.free)
+        self._temperature: Array = np.zeros(n)
+        self._slope: Array = np.ones(n)
+        self._net: Array = np.zeros(n)
+        self._factor_step = np.nan
+        scale = self.enthalpy
+        self._scale = (0.0, 1.0, np.zeros(0)) if scale is None else (scale.first, scale.spacing, scale.table)
+
+    # -- state ------------------------------------------------------------------------------------
+
+    def temperature(self, values: Array) -> Array:
+        """Return the temperatures of nodal values [K] (the same without an enthalpy scale), shape (node,)."""
+        kernels.to_temperature(values, self._scaled, *self._scale, self._temperature, self._slope)
+        return self._temperature.copy()
+
+    def values(self, temperature: Array) -> Array:
+        """Return the nodal values of temperatures [K], shape (node,)."""
+        if self.enthalpy is None:
+            return temperature.copy()
+        return np.where(self._scaled, self.enthalpy.value(temperature), temperature)
+
+    def set_flow(self, capacity_rate: ArrayLike, wall_conductance: ArrayLike) -> None:
         """Set the flow of every stream.
 
-        Along a stream ``T_out = T_wall + (T_in − T_wall)·exp(−NTU)``, NTU = UA/(ṁc) (Incropera, eq. 11.35a); a
-        stopped stream carries nothing and gives nothing.
+        Along a stream ``T_out = T_wall + (T_in − T_wall)·exp(−NTU)``, NTU = UA/(ṁc) (Incropera, eq. 11.35a). A
+        stream that stops passes smoothly to conduction between the standing fluid, which belongs to the node
+        downstream, and the wall (:func:`solvers.network_kernels.stream_exchange`).
 
         Parameters
         ----------
         capacity_rate : (stream,) array
-            Mass flow times specific heat [W/K], 0 or more.
+            Mass flow times specific heat [W/K]; negative from target to source.
         wall_conductance : (stream,) array
-            UA between the fluid and its wall [W/K].
+            UA between the fluid and its wall, 0 or more [W/K].
 
         Raises
         ------
         ModelError
-            If a flow is negative or flows do not balance at a node (which would lose energy).
+            If a number is not finite, a conductance is negative, or flows do not balance at a node (which would
+            lose energy).
         """
-        rate = np.asarray(capacity_rate, dtype=float)
-        if not np.all(rate >= 0.0) or not np.all(np.asarray(wall_conductance) >= 0.0):
-            raise ModelError("stream flows and wall conductances must be 0 or more; reverse the stream instead")
-        net = (self._target.T @ rate - self._source.T @ rate)[: self.free]
+        rate = np.ascontiguousarray(capacity_rate, dtype=float)
+        conductance = np.ascontiguousarray(wall_conductance, dtype=float)
+        count = len(self.streams)
+        if rate.shape != (count,) or conductance.shape != (count,):
+            raise ModelError(f"expected a flow and a conductance for each of the {count} streams")
+        if not np.all(np.isfinite(rate)) or not np.all((conductance >= 0.0) & (conductance < np.inf)):
+            bad = int(np.argmin(np.isfinite(rate) & (conductance >= 0.0) & (conductance < np.inf)))
+            s = self.streams[bad]
+            raise ModelError(
+                f"stream {s.source!r}-{s.target!r}: flow {rate[bad]} W/K and conductance {conductance[bad]} W/K; "
+                "expected finite numbers and a conductance of 0 or more"
+            )
+        kernels.net_flow(self._source, self._target, rate, self._net)
+        net = self._net[: self.free]
         net[self._drains] = 0.0
-        if np.any(np.abs(net) > 1e-9 * max(rate.max(initial=0.0), 1e-300)):
+        if np.any(np.abs(net) > 1e-9 * max(np.abs(rate).max(initial=0.0), 1e-300)):
             worst = int(np.argmax(np.abs(net)))
             raise ModelError(
                 f"flow does not balance at node {self.names[worst]!r}: {net[worst]:+.6g} W/K more in than out"
             )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ntu = np.where(rate > 0.0, wall_conductance / np.where(rate > 0.0, rate, 1.0), 0.0)
-        exchanged = rate * -np.expm1(-np.where(self._has_wall, ntu, 0.0))
-        give = sparse.diags_array(exchanged) @ (self._source - self._wall)
-        # Heat that leaves: the wall receives ε·w·(T_in − T_wall); the target gets w·(T_out − T_target).
-        carried = sparse.diags_array(rate) @ (self._target - self._source) + give
-        self._set_coupling(sparse.csr_array(self._linear + self._target.T @ carried - self._wall.T @ give))
+        self._carried[:] = 0.0
+        self._exchange[:] = self._conduction
+        wall = (self._wall_start, self._weight, self._at_wall)
+        kernels.fill_streams(rate, conductance, self._along, *wall, self._carried, self._exchange)
+        self._factor_step = np.nan
         self.capacity_rate = rate
 
-    def _set_coupling(self, coupling: sparse.csr_array) -> None:
-        """Keep the matrix of linear exchange and the blocks that every solve needs."""
-        n, ports = self.free, self.ports
-        self._coupling = coupling
-        self._blocks = _Blocks(
-            free=sparse.csc_matrix(coupling[:n, :n]),
-            size=abs(coupling[:n]),
-            to_ports=sparse.csr_matrix(coupling[ports, :n]),
-            from_ports=sparse.csr_matrix(coupling[:n, ports]),
-            ports=sparse.csr_matrix(coupling[ports, ports]),
-        )
-        self._factor = None
+    # -- solving ----------------------------------------------------------------------------------
+
+    def _to_temperature(self, values: Array) -> Array:
+        if self.enthalpy is None:
+            return values
+        kernels.to_temperature(values, self._scaled, *self._scale, self._temperature, self._slope)
+        return self._temperature
+
+    def _matrices(self) -> tuple[Integers, Integers, Array, Array, Array]:
+        p = self._pattern
+        return p.indptr, p.indices, self._carried, self._exchange, self._radiation
 
     def heat_out(self, temperature: Array) -> Array:
-        """Return the heat that leaves each node through conductors and streams [W], shape (node,)."""
-        fourth = np.abs(temperature) ** 3 * temperature
-        return np.asarray(self._coupling @ temperature + self.sigma * (self._radiative @ fourth))
+        """Return the heat that leaves each node through conductors and streams [W], shape (node,).
+
+        A node counts the heat that streams bring it as negative; what a stream takes away is booked where it arrives.
+        """
+        out = np.empty(len(self.names))
+        values = np.ascontiguousarray(temperature)
+        kernels.heat_leaving(*self._matrices(), values, self._to_temperature(values), out)
+        return out
 
     def solve_stage(self, start: Array, step: float, time: float, guess: Array) -> Array:
         """Solve ``C (T − start)/step = heat_input − heat_out(T)`` (see `StageProblem`); all-node vectors.
@@ -221,9 +300,11 @@ class Network:
         return temperature
 
     def eliminate(
-        self, start: Array, step: float, guess: Array, *, tolerance: float = 1e-12, iterations: int = 50
-    ) -> tuple[Array, SuperLU | None]:
+        self, start: Array, step: float, guess: Array, *, tolerance: float = 1e-12, iterations: int = 100
+    ) -> tuple[Array, Elimination | None]:
         """Solve the free nodes for given boundary and port temperatures; return them and the factorised Jacobian.
+
+        A node that nothing enters or leaves keeps its value.
 
         Parameters
         ----------
@@ -236,8 +317,16 @@ class Network:
         iterations : int
             Newton steps allowed.
 
+        Returns
+        -------
+        temperature : (node,) array
+        factor : Elimination
+            For :meth:`port_slope`; holds until the next call or flow.
+
         Raises
         ------
+        ModelError
+            If heat has no way out of a node.
         ConvergenceError
             Names the node with the largest imbalance.
         """
@@ -246,48 +335,60 @@ class Network:
         if n == 0:
             return temperature, None
         storage = np.zeros(n) if np.isinf(step) else self.capacity / step
-        if self._factor is None or self._factor_step != step:
-            self._factorize(storage, temperature[:n], step)
-        previous = np.inf
+        previous, worst, where = np.inf, np.inf, 0
         for _ in range(iterations):
-            stored = storage * (temperature[:n] - start[:n])
-            residual = self.heat_input - self.heat_out(temperature)[:n] - stored
-            size = np.abs(temperature)
-            scale = self._blocks.size @ size + self.sigma * (self._radiative_size @ size**4) + np.abs(self.heat_input)
-            # Differences of temperatures near each other carry the rounding of the temperatures themselves.
-            scale += np.abs(stored) + 1e-3 * storage * size[:n]
-            worst = float(np.max(np.abs(residual) / (scale + 1e-300)))
-            if worst > 0.1 * previous:
-                # The factorisation is of another state: renew it.
-                self._factorize(storage, temperature[:n], step)
+            t = self._to_temperature(temperature)
+            worst, where = kernels.imbalance(
+                *self._matrices(), temperature, t, start, storage, self.heat_input, self._residual
+            )
+            if self._factor_step != step or worst > 0.1 * previous:
+                # The factorisation is of another flow, step or state: renew it.
+                self._factorize(storage, t, step)
             previous = worst
-            assert self._factor is not None
-            temperature[:n] += self._factor.solve(residual)
+            self._elimination.solve(self._residual)
+            self._update(temperature[:n], self._residual)
             if worst <= tolerance:
-                return temperature, self._factor
-        node = self.names[int(np.argmax(np.abs(residual)))]
-        raise ConvergenceError(f"network: node {node!r} keeps an imbalance of {np.max(np.abs(residual)):.3g} W")
+                return temperature, self._elimination
+        raise ConvergenceError(
+            f"network: node {self.names[where]!r} keeps an imbalance of {worst:.3g} of the heat that flows there"
+        )
+
+    def _update(self, temperature: Array, change: Array) -> None:
+        if self._radiates:
+            relative = float(np.max(np.abs(change) / np.maximum(np.abs(temperature), 100.0)))
+            if relative > _LARGEST_CHANGE:
+                change *= _LARGEST_CHANGE / relative
+        temperature += change
 
     def _factorize(self, storage: Array, temperature: Array, step: float) -> None:
-        n = self.free
-        jacobian = self._blocks.free + sparse.diags(storage)
-        if self._radiative.nnz:
-            slope = 4.0 * self.sigma * np.abs(temperature) ** 3
-            jacobian = jacobian + self._radiative[:n, :n] @ sparse.diags(slope)
-        try:
-            self._factor = splu(sparse.csc_matrix(jacobian))
-        except RuntimeError as error:
-            isolated = np.flatnonzero(np.asarray(abs(jacobian).sum(axis=1)).ravel() == 0.0)
-            name = self.names[int(isolated[0])] if isolated.size else "?"
-            raise ModelError(f"the network is singular: node {name!r} has no way for heat to leave") from error
+        matrices = self._matrices()
+        kernels.fill_jacobian(
+            *matrices[:2],
+            self._pattern.diagonal,
+            *matrices[2:],
+            temperature,
+            self._slope,
+            storage,
+            self._jacobian,
+        )
+        bad = self._elimination.factorize(self._jacobian)
+        if bad < 0:
+            held = np.flatnonzero(
+                (self._jacobian[self._pattern.diagonal[: self.free]] == 0.0) & (self.heat_input != 0.0)
+            )
+            bad = int(held[0]) if held.size else -1
+        if bad >= 0:
+            raise ModelError(
+                f"the network is singular: node {self.names[bad]!r} has no way for heat to leave"
+            )
         self._factor_step = step
 
-    def port_slope(self, factor: SuperLU | None, change: Array) -> Array:
+    def port_slope(self, factor: Elimination | None, change: Array) -> Array:
         """Return how the heat into the ports changes with the port temperatures (the Schur complement).
 
         Parameters
         ----------
-        factor : SuperLU
+        factor : Elimination
             From :meth:`eliminate`.
         change : (port,) or (port, k) array
             Change of the port temperatures [K].
@@ -297,15 +398,24 @@ class Network:
         (port,) or (port, k) array
             Change of the heat that flows into the ports [W].
         """
-        blocks = self._blocks
-        if factor is None:
-            return -np.asarray(blocks.ports @ change)
-        response = factor.solve(-np.asarray(blocks.from_ports @ change))
-        return -np.asarray(blocks.ports @ change + blocks.to_ports @ response)
+        if change.ndim == 2:
+            return np.column_stack([self.port_slope(factor, column) for column in change.T])
+        p = self._pattern
+        matrix = self._exchange if factor is None else self._jacobian
+        vector = np.zeros(len(self.names))
+        vector[self.ports] = change
+        if factor is not None:
+            response = np.empty(self.free)
+            kernels.rows_times(p.indptr, p.indices, matrix, vector, 0, response)
+            factor.solve(response)
+            vector[: self.free] = -response
+        into = np.empty(self.ports.stop - self.ports.start)
+        kernels.rows_times(p.indptr, p.indices, matrix, vector, self.ports.start, into)
+        return -into
 
     def port_conductance(self) -> Array:
         """Return the conductance between each port and its neighbours held at their temperature [W/K]."""
-        return np.asarray(self._blocks.ports.diagonal())
+        return self._exchange[self._pattern.diagonal[self.ports]]
 
     def max_norm(self, values: Array) -> float:
         """Return the largest absolute value among the free nodes."""
