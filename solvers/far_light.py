@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.radiation import BandExchange
+from solvers.band_exchange import BandExchange
 from solvers.ray_casting import RayScene, RaySettings, batches, random_shifts, sobol_sample
 from solvers.surfaces import Floats, SurfaceError, Surfaces
 

@@ -6,14 +6,7 @@ space, s_i = A_i F_i,space, so that Σ_j S_ij + s_i = A_i (closure).
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +16,6 @@ from scipy.sparse.linalg import LinearOperator, cg
 from solvers.polygon_factors import PolygonSides
 from solvers.ray_casting import RaySettings, cast_factors, visible_shares
 from solvers.surfaces import Floats, Integers, SurfaceError, Surfaces
-
-#: changes when the numbers that a cached file would hold change
-CACHE_VERSION = 1
 
 #: relative error put on exact factors, so that closure is reached by moving the estimated ones
 EXACT_ERROR = 1e-7
@@ -129,16 +119,16 @@ def ray_view_factors(surfaces: Surfaces, settings: RaySettings | None = None) ->
     """
     raw = cast_factors(surfaces, settings)
     area = surfaces.face_areas
-    pattern = abs(raw.factors) + abs(raw.factors.T)
-    upper = coo_array(triu(pattern, format="coo"))
+    mutual = _upper_sum(raw.factors)
+    squares = _upper_sum(csr_array(raw.errors.power(2)))
+    if not np.array_equal(mutual.indices, squares.indices):
+        raise AssertionError("factors and their errors have different patterns")
+    upper = coo_array(mutual)
     harmonic = area[upper.row] * area[upper.col] / (area[upper.row] + area[upper.col])
-    mutual = csr_array(raw.factors + raw.factors.T)
-    exchange = _both_halves(upper, harmonic * _entries(mutual, upper))
+    exchange = _both_halves(upper, harmonic * mutual.data)
     # a pair that one side never hit still has the uncertainty of about one ray there
     floor = 1.0 / (settings or RaySettings()).rays
-    variance = raw.errors.power(2)
-    squares = _entries(csr_array(variance), upper) + _entries(csr_array(variance.T), upper)
-    errors = _both_halves(upper, harmonic * np.sqrt(np.maximum(squares, 2.0 * floor**2)))
+    errors = _both_halves(upper, harmonic * np.sqrt(np.maximum(squares.data, 2.0 * floor**2)))
     return enforce_closure(ViewFactors(area, exchange, area * raw.space, errors, area * raw.space_errors))
 
 
@@ -302,77 +292,11 @@ def require_closed(factors: ViewFactors, tolerance: float = 1e-3) -> ViewFactors
     return enforce_closure(factors, closed=True, tolerance=1e-10)
 
 
-def cached_view_factors(
-    directory: Path | str, surfaces: Surfaces, method: Callable[[Surfaces], ViewFactors], key: str
-) -> ViewFactors:
-    """View factors from a cache by content, computed and stored when they are not there.
-
-    Parameters
-    ----------
-    directory : path
-        Made when missing. Files are written aside and renamed, so that a reader never sees half a file.
-    surfaces : Surfaces
-    method : callable
-        Computes them, for example ``partial(ray_view_factors, settings=settings)``.
-    key : str
-        Names the method and all of its settings, for example ``f"rays {settings}"``.
-    """
-    folder = Path(directory)
-    path = folder / f"view-factors-{content_hash(surfaces, key)}.npz"
-    if path.exists():
-        try:
-            return _load(path)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            path.unlink(missing_ok=True)  # cut off by a full disk, for example: computed anew
-    factors = method(surfaces)
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=folder, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _save(file, factors)
-        Path(aside).replace(path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
-    return factors
-
-
-def content_hash(surfaces: Surfaces, key: str) -> str:
-    """Fingerprint of geometry, sides and settings."""
-    digest = hashlib.sha256(f"{CACHE_VERSION} {key} {' '.join(surfaces.sides)}".encode())
-    for array in (surfaces.points, surfaces.polygons, surfaces.patch):
-        digest.update(str(array.shape).encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()[:32]
-
-
-def cached_ray_view_factors(directory: Path | str, surfaces: Surfaces, settings: RaySettings) -> ViewFactors:
-    """Ray-cast view factors from the cache, keyed by what changes them (the batch size does not)."""
-    key = f"rays {settings.rays} {settings.replicates} {settings.seed}"
-    return cached_view_factors(directory, surfaces, partial(ray_view_factors, settings=settings), key)
-
-
-def _save(file: object, factors: ViewFactors) -> None:
-    exchange, errors = factors.exchange, factors.exchange_errors
-    np.savez(
-        file,  # type: ignore[arg-type]
-        areas=factors.areas, space=factors.space, space_errors=factors.space_errors,
-        value=exchange.data, column=exchange.indices, pointer=exchange.indptr,
-        error_value=errors.data, error_column=errors.indices, error_pointer=errors.indptr,
-    )  # fmt: skip
-
-
-def _load(path: Path) -> ViewFactors:
-    with np.load(path) as stored:
-        shape = (len(stored["areas"]),) * 2
-        return ViewFactors(
-            areas=stored["areas"],
-            exchange=csr_array((stored["value"], stored["column"], stored["pointer"]), shape=shape),
-            space=stored["space"],
-            exchange_errors=csr_array(
-                (stored["error_value"], stored["error_column"], stored["error_pointer"]), shape=shape
-            ),
-            space_errors=stored["space_errors"],
-        )
+def _upper_sum(matrix: csr_array) -> csr_array:
+    """Upper triangle of a matrix plus its transpose, columns in order."""
+    total = csr_array(triu(csr_array(matrix + matrix.T), format="csr"))
+    total.sort_indices()
+    return total
 
 
 def _entries(matrix: csr_array, pattern: coo_array) -> Floats:

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-import solvers.radiation
+import solvers.band_exchange
 from meshes import radiator_panel
+from solvers.band_exchange import BandExchange
 from solvers.constants import STEFAN_BOLTZMANN
 from solvers.far_light import absorbed_solar, far_disk_factors, sunlit_cosines
-from solvers.radiation import BandExchange, NodalExchange, SurfaceExchange, mean_exchange
+from solvers.radiation import NodalExchange, SurfaceExchange, mean_exchange
 from solvers.ray_casting import RaySettings
 from solvers.surfaces import SurfaceError, Surfaces, face_node_shares, group_cells
 from solvers.view_factors import ViewFactors, exact_view_factors
@@ -118,7 +119,7 @@ def test_many_faces_act_as_operator(monkeypatch):
     factors = random_enclosure(7, 30, openness=0.3)
     temperature = np.linspace(250.0, 400.0, 30)
     dense, _ = SurfaceExchange(factors, 0.3).net_heat(temperature, {"space": 1.0})
-    monkeypatch.setattr(solvers.radiation, "DENSE_FACES", 10)
+    monkeypatch.setattr(solvers.band_exchange, "DENSE_FACES", 10)
     sparse, _ = SurfaceExchange(factors, 0.3).net_heat(temperature, {"space": 1.0})
     np.testing.assert_allclose(sparse, dense, rtol=1e-10, atol=1e-8)
 

@@ -10,10 +10,9 @@ from meshes import radiator_panel
 from solvers.polygon_factors import polygon_view_factor
 from solvers.ray_casting import RaySettings, visible_shares
 from solvers.surfaces import SurfaceError, Surfaces, face_node_shares, group_cells
+from solvers.view_factor_cache import cached_ray_view_factors, content_hash
 from solvers.view_factors import (
     ViewFactors,
-    cached_ray_view_factors,
-    content_hash,
     enforce_closure,
     exact_view_factors,
     ray_view_factors,
