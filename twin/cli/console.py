@@ -30,9 +30,14 @@ __all__ = [
 ]
 
 
+PIPE_WIDTH = 160
+"""Columns of output that does not go to a terminal, which has no width of its own."""
+
+
 def output_console() -> Console:
     """Console for results, on standard output."""
-    return Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def error_console() -> Console:
@@ -95,12 +100,11 @@ def print_table(
     table = Table(title=title, title_justify="left", header_style="bold")
     for i, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
-        table.add_column(escape(name), justify="right" if numeric else "left")
+        table.add_column(escape(name), justify="right" if numeric else "left", no_wrap=numeric)
     for row in rows:
         table.add_row(*(escape(_cell(value)) for value in row))
     console = output_console()
-    # A pipe has no width of its own: let the table take what it needs instead of folding at 80.
-    console.print(table, width=None if console.is_terminal else 200, soft_wrap=False)
+    console.print(table, soft_wrap=False)
 
 
 def _cell(value: Any) -> str:

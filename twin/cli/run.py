@@ -13,9 +13,18 @@ from twin.errors import BadInput
 if TYPE_CHECKING:
     import xarray as xr
 
+    from twin.results import SummaryRow
     from twin.simulation import Tick
 
 __all__ = ["run"]
+
+MOST_COLUMNS = 4
+"""Sub-centers up to which the table has one column each; beyond, one row each with the key figures."""
+
+KEY_FIGURES = (
+    "card_count", "load_power_mean", "battery_margin_min", "heat_rejected_mean", "radiator_margin_min",
+    "junction_temperature_max", "throttled_fraction_thermal", "throttled_fraction_power", "throughput_fraction",
+)  # fmt: skip
 
 
 def run(
@@ -112,14 +121,15 @@ def _print_result(result: xr.DataTree, as_json: bool) -> None:
         return
     start = str(result.attrs["start"])[:16].replace("T", " ")
     hours = float(result["plant"]["tick_duration"].sum()) / 3600.0
-    table = []
-    for row in rows:
-        subjects = centers if len(centers) == 1 else [*centers, ""]
-        values = [row.plant if name == "" else row.sub_center[name] for name in subjects]
-        unit = "count" if row.name.endswith("_count") else row.units
-        table.append((row.label, *(readable(value, unit) for value in values)))
-    heads = centers if len(centers) == 1 else [*centers, "plant"]
-    print_table(f"{result.attrs['case_name']}: {hours:.2f} h from {start} UTC", ("", *heads), table)
+    title = f"{result.attrs['case_name']}: {hours:.2f} h from {start} UTC"
+    if len(centers) <= MOST_COLUMNS:
+        heads = centers if len(centers) == 1 else [*centers, "plant"]
+        table = [(row.label, *(_value(row, head) for head in heads)) for row in rows]
+        print_table(title, ("", *heads), table)
+    else:
+        chosen = [row for row in rows if row.name in KEY_FIGURES]
+        table = [(name, *(_value(row, name) for row in chosen)) for name in [*centers, "plant"]]
+        print_table(title, ("", *(row.label for row in chosen)), table)
     print_table(
         "energy",
         ("", "MJ", "share"),
@@ -128,6 +138,11 @@ def _print_result(result: xr.DataTree, as_json: bool) -> None:
             for what, energy, share in energy_balance(result)
         ],
     )
+
+
+def _value(row: SummaryRow, subject: str) -> str:
+    value = row.sub_center.get(subject, row.plant)
+    return readable(value, "count" if row.name.endswith("_count") else row.units)
 
 
 def readable(value: float, units: str) -> str:
