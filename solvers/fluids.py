@@ -150,15 +150,18 @@ def fluid(name: str, pressure: float, points: int = 400) -> Fluid:
     if not low < high:
         raise ModelError(f"coolant {name!r} is not liquid at {pressure:g} Pa")
     grid = np.linspace(low + 0.01, high - 0.01, points)
-    columns = [np.asarray(coolprop.PropsSI(key, "T", grid, "P", pressure, name)) for key in "DCVL"]
-    return Fluid(name, pressure, grid, *columns, freezing_temperature=freezing, boiling_temperature=high)
+    density, heat, viscosity, conductivity = (
+        np.asarray(coolprop.PropsSI(key, "T", grid, "P", pressure, name), dtype=float) for key in "DCVL"
+    )
+    return Fluid(name, pressure, grid, density, heat, viscosity, conductivity, freezing, high)
 
 
 def nusselt_number(reynolds: ArrayLike, prandtl: ArrayLike) -> Array:
     """Return the Nusselt number of fully developed tube flow.
 
     Laminar: 4.36 (uniform heat flux), Re < 2300; turbulent: Gnielinski with the Petukhov friction factor, Re > 4000;
-    between, linear in Re (Incropera, eqs. 8.53 and 8.62; Gnielinski 2013, doi 10.1016/j.ijheatmasstransfer.2013.04.015).
+    between, linear in Re (Incropera, eqs. 8.53 and 8.62; Gnielinski 2013,
+    doi 10.1016/j.ijheatmasstransfer.2013.04.015).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Compiled loops of the nodal network: streams into the matrix, heat, Newton and sparse LU on a pattern that never changes.
+"""Compiled loops of the nodal network: streams into the matrix, heat, and sparse LU on a fixed pattern.
 
 Every matrix of a network shares one symmetric sparsity pattern, so that a new flow or a new temperature only writes
 numbers. The Jacobian of a network is a column diagonally dominant M-matrix (heat that leaves a node arrives at another,
