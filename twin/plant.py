@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 
 from twin import component_models
 from twin.activity import BatchActivity, InferenceActivity, Profile, TrainingActivity
+from twin.card_model import CardParameters
 from twin.case import Case
 from twin.case.workload import Job as CaseJob
 from twin.compute import CardFleet
 from twin.environment_track import EnvironmentTrack
-from twin.errors import BadInput
 from twin.module_group import ModuleGroup
 from twin.orbit import Orbit
+from twin.traces.replay import replay_activity
 from twin.workload import Job, Kind, Workload
 
 Array = NDArray[np.float64]
@@ -112,7 +114,7 @@ class Plant:
             sub_center=np.concatenate([g.sub_center for g in groups]),
             cards_per_module=cards,
             fleet=fleet,
-            workload=Workload([job(j, case) for j in case.workload.jobs], cards),
+            workload=Workload([job(j, case, groups[0].card) for j in case.workload.jobs], cards),
             track=EnvironmentTrack(
                 orbits,
                 [g.orientations for g in groups],
@@ -135,8 +137,12 @@ def reference_orbit(case: Case) -> Orbit:
     return Orbit.from_altitude(choice.altitude, choice.ltan, start)
 
 
-def job(spec: CaseJob, case: Case) -> Job:
-    """Return the job that a case describes."""
+class TraceRepaired(UserWarning):
+    """A recorded workload was mended while it was read."""
+
+
+def job(spec: CaseJob, case: Case, card: CardParameters) -> Job:
+    """Return the job that a case describes; a recorded power is replayed on this kind of card."""
     common = {"name", "kind", "cards", "submit_time", "duration", "estimate", "power_per_card", "sub_center"}
     values = spec.model_dump(exclude=common)
     kind: Kind = "training"
@@ -151,10 +157,11 @@ def job(spec: CaseJob, case: Case) -> Job:
     elif spec.kind == "batch":
         kind, activity = "batch", BatchActivity(**values)
     else:
-        raise BadInput(
-            f"workload.jobs '{spec.name}': kind 'replay' is not served by a coupled run yet; expected training, "
-            "inference or batch"
-        )
+        kind = "batch"
+        folder = case.path.parent if case.path is not None else Path()
+        activity, repairs = replay_activity(folder / spec.trace, card, spec.format, spec.speed, spec.repeat)
+        for line in repairs.lines():
+            warnings.warn(f"workload.jobs '{spec.name}': {spec.trace}: {line}", TraceRepaired, stacklevel=2)
     return Job(
         name=spec.name,
         kind=kind,

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from twin.card_model import CARDS
 from twin.case import Case
 from twin.errors import BadInput
-from twin.plant import Plant, job
+from twin.plant import Plant, TraceRepaired, job
 
 CASES = Path(__file__).parents[2] / "cases"
 
@@ -52,14 +53,34 @@ def test_faces_match_their_orientations(constellation):
 def test_demand_peaks_at_its_time_of_day():
     """A service with its peak at 14:00 UTC, in a run that starts at 06:00, peaks eight hours into the run."""
     case = Case.load(CASES / "constellation-200kw.yaml", ["mission.start=2026-06-21T06:00:00Z"])
-    service = job(next(j for j in case.workload.jobs if j.kind == "inference"), case)
+    service = job(next(j for j in case.workload.jobs if j.kind == "inference"), case, CARDS["h100-sxm"])
     assert service.activity.peak_time == pytest.approx(8 * 3600.0)
 
 
-def test_replay_is_refused_in_a_coupled_run(tmp_path):
-    (tmp_path / "t.csv").write_text("time,activity\n0,1\n")
-    text = (CASES / "experimental-satellite.yaml").read_text().split("workload:")[0]
-    text += "workload:\n  jobs:\n    - {name: past, kind: replay, cards: 8, trace: t.csv}\n"
-    (tmp_path / "case.yaml").write_text(text)
-    with pytest.raises(BadInput, match="replay"):
-        Plant.build(Case.load(tmp_path / "case.yaml"))
+def case_with_replay(folder, text):
+    """The experimental satellite with a recorded load."""
+    (folder / "record.csv").write_text(text)
+    case = (CASES / "experimental-satellite.yaml").read_text().split("workload:")[0]
+    case += "workload:\n  jobs:\n    - {name: past, kind: replay, cards: 8, trace: record.csv, speed: 2}\n"
+    (folder / "case.yaml").write_text(case)
+    return Case.load(folder / "case.yaml")
+
+
+def test_replayed_activity(tmp_path):
+    """Our own CSV: 10 s at 1, 10 s at 0, replayed twice as fast and again and again; repairs are told."""
+    case = case_with_replay(tmp_path, "time,activity\n0,1\n10,0\n10,0\n")
+    with pytest.warns(TraceRepaired, match="repeated time"):
+        past = job(case.workload.jobs[0], case, CARDS["h100-sxm"])
+    np.testing.assert_allclose(
+        past.activity.integral([0.0, 5.0, 10.0, 15.0, 20.0]), [0.0, 5.0, 5.0, 10.0, 10.0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("time,load\n0,1\n1,1\n", "no column activity"), ("time,activity\n0,1\n", "at least 2")],
+)
+def test_bad_records_name_the_file(tmp_path, text, message):
+    case = case_with_replay(tmp_path, text)
+    with pytest.raises(BadInput, match=message):
+        job(case.workload.jobs[0], case, CARDS["h100-sxm"])
