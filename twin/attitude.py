@@ -5,9 +5,11 @@ LVLH axes: x is ram (horizontal, forward), y the negative orbit normal, z nadir.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from twin.errors import BadInput
@@ -57,11 +59,23 @@ def lvlh_axes(states: OrbitStates) -> FloatArray:
     Wertz, J. R. (ed.) (1978). Spacecraft Attitude Determination and Control, section 2.2: roll, pitch, yaw.
     """
     axes = np.empty((len(states), 3, 3))
-    axes[:, 2] = -states.position / states.radius[:, None]
-    momentum = np.cross(states.position, states.velocity)
-    axes[:, 1] = -momentum / np.linalg.norm(momentum, axis=1)[:, None]
-    axes[:, 0] = np.cross(axes[:, 1], axes[:, 2])
+    _lvlh_kernel(np.ascontiguousarray(states.position), np.ascontiguousarray(states.velocity), axes)
     return axes
+
+
+@njit(cache=True, nogil=True)
+def _lvlh_kernel(position: FloatArray, velocity: FloatArray, axes: FloatArray) -> None:
+    for i in range(position.shape[0]):
+        x, y, z = position[i, 0], position[i, 1], position[i, 2]
+        u, v, w = velocity[i, 0], velocity[i, 1], velocity[i, 2]
+        hx, hy, hz = y * w - z * v, z * u - x * w, x * v - y * u
+        momentum = math.sqrt(hx * hx + hy * hy + hz * hz)
+        radius = math.sqrt(x * x + y * y + z * z)
+        x, y, z = x / radius, y / radius, z / radius
+        hx, hy, hz = hx / momentum, hy / momentum, hz / momentum
+        axes[i, 0, 0], axes[i, 0, 1], axes[i, 0, 2] = hy * z - hz * y, hz * x - hx * z, hx * y - hy * x
+        axes[i, 1, 0], axes[i, 1, 1], axes[i, 1, 2] = -hx, -hy, -hz
+        axes[i, 2, 0], axes[i, 2, 1], axes[i, 2, 2] = -x, -y, -z
 
 
 def _edge_on(axes: FloatArray, sun: FloatArray) -> FloatArray:

@@ -213,11 +213,13 @@ def _angles_kernel(
             nx, ny, nz = normals[i, face, 0], normals[i, face, 1], normals[i, face, 2]
             climb = nx * x + ny * y + nz * z
             gx, gy, gz = nx - climb * x, ny - climb * y, nz - climb * z
-            cx, cy, cz = hy * gz - hz * gy, hz * gx - hx * gz, hx * gy - hy * gx
             incidence[i, face] = nx * sx + ny * sy + nz * sz
             nadir_cosine[i, face] = -climb
-            tilt[i, face] = math.atan2(math.sqrt(gx * gx + gy * gy + gz * gz), -climb)
-            azimuth[i, face] = math.atan2(math.sqrt(cx * cx + cy * cy + cz * cz), hx * gx + hy * gy + hz * gz)
+            tilt[i, face] = math.acos(min(1.0, max(-1.0, -climb)))
+            # Without a horizontal part, of the Sun or of the normal, the azimuth does not matter.
+            size = math.sqrt((hx * hx + hy * hy + hz * hz) * (gx * gx + gy * gy + gz * gz))
+            cosine = (hx * gx + hy * gy + hz * gz) / size if size > 0.0 else 1.0
+            azimuth[i, face] = math.acos(min(1.0, max(-1.0, cosine)))
 
 
 @dataclass(frozen=True)

@@ -116,9 +116,8 @@ class SecularElements:
             raise ValueError(f"eccentricity is {self.eccentricity:g}; a closed orbit needs 0 <= e < 1")
         if not 0.0 <= self.inclination <= math.pi:
             raise ValueError(f"inclination is {self.inclination:g} rad; expected 0 to pi")
-        perigee = self.semi_major_axis * (1.0 - self.eccentricity)
-        if perigee < 6.3e6:
-            raise ValueError(f"perigee is {perigee / 1e3:.1f} km from the Earth's centre: inside the Earth")
+        if not self.semi_major_axis > 0.0:
+            raise ValueError(f"semi-major axis is {self.semi_major_axis:g} m; expected a positive length")
 
     @property
     def mean_motion(self) -> float:

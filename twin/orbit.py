@@ -146,7 +146,8 @@ class Orbit:
         Raises
         ------
         ValueError
-            If `ltan` is outside 0 to 24 or the altitude allows no sun-synchronous orbit.
+            If `ltan` is outside 0 to 24, the altitude allows no sun-synchronous orbit, or the perigee is
+            below 100 km.
 
         Notes
         -----
@@ -158,6 +159,12 @@ class Orbit:
         if not 150e3 <= altitude <= 6000e3:
             raise ValueError(
                 f"altitude is {altitude:g} m; a sun-synchronous orbit needs 150 to 5970 km, given in metres"
+            )
+        perigee = (EARTH_RADIUS + altitude) * (1.0 - eccentricity) - EARTH_RADIUS
+        if not (0.0 <= eccentricity < 1.0 and perigee >= 100e3):
+            raise ValueError(
+                f"eccentricity {eccentricity:g} puts the perigee at {perigee / 1e3:.0f} km; "
+                "expected above 100 km"
             )
         mean_sun = float(mean_sun_right_ascension(days_since_j2000(epoch)))
         elements = SecularElements(

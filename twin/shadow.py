@@ -315,8 +315,8 @@ def eclipse_events(
     -----
     The margin to the shadow (angle between Sun and Earth's centre less the sum, or difference, of their
     angular radii) has one minimum per revolution. Minima are bracketed by sampling and refined, so that an
-    eclipse shorter than the sampling step is found too; each is then bracketed and solved by Chandrupatla's method,
-    all at once (Chandrupatla, T. R. (1997), Advances in Engineering Software 28, 145-149).
+    eclipse shorter than the sampling step is found too; each is then bracketed and all are solved at once by
+    Chandrupatla's method (Chandrupatla, T. R. (1997), Advances in Engineering Software 28, 145-149).
     """
     if not stop >= start:
         raise ValueError(f"span ends at {stop:g} s, before its start at {start:g} s")
