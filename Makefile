@@ -36,7 +36,7 @@ docs:
 
 # The lock names exact versions and hashes, never where they come from.
 lock:
-	uv pip compile -q pyproject.toml --extra test --extra lint --python-version 3.13 --universal \
+	$(RUN) uv pip compile -q pyproject.toml --extra test --extra lint --python-version 3.12 --universal \
 		--generate-hashes --no-emit-index-url --no-header -o env/requirements.lock
 
 clean:
