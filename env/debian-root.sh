@@ -1,18 +1,19 @@
 # The environment for machines without dolfinx: a Debian 13 root that bubblewrap enters.
 # Only /usr and /etc come from that root; every other folder is the host's, so paths mean the same inside.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
 suite=trixie
 inside=/dawndusk/venv # where the venv is mounted: its scripts name this path
 packages=$(grep -v '^#' "$here/debian-packages.txt" | paste -sd, -)
 root_digest=$(digest "$suite $(uname -m) ${DAWNDUSK_MIRROR:-}" "$here/debian-packages.txt")
-root=$cache/root-$root_digest
-venv=$cache/venv-$(digest "$root_digest" "$here/requirements.lock" "$here/install.py")
+debian_root=$cache/root-$root_digest
+root_venv=$cache/venv-$(digest "$root_digest" "$here/requirements.lock" "$here/install.py")
+import_check='import dolfinx, petsc4py, mpi4py, numpy, pyvista, zarr'
 
-need() { # need COMMAND PACKAGE: have it, install it, or say what to type
+need() { # need COMMAND-OR-FILE PACKAGE ...: have it, install it, or say what to type
     local wanted=()
     while [ $# -gt 0 ]; do
-        command -v "$1" >/dev/null || wanted+=("$2")
+        command -v "$1" >/dev/null || [ -f "$1" ] || wanted+=("$2")
         shift 2
     done
     [ ${#wanted[@]} -gt 0 ] || return 0
@@ -39,7 +40,7 @@ make_root() { # make_root FOLDER
     done
     # Through a tar stream, so that every file belongs to the user who can then delete it.
     mmdebstrap --mode="$mode" --variant=apt --components=main --format=tar \
-        --aptopt='Apt::Install-Recommends "false"' "${options[@]}" \
+        --aptopt='Apt::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' "${options[@]}" \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
         --include="$packages" "$suite" - ${DAWNDUSK_MIRROR:+"$DAWNDUSK_MIRROR"} |
@@ -101,20 +102,36 @@ sandbox_for() { # sandbox_for ROOT VENV ro-bind|bind
         [ "$variable" = TMPDIR ] && [ -d "${TMPDIR:-}" ] && case $TMPDIR in /run/* | /var/*) ;; *) continue ;; esac
         sandbox+=(--unsetenv "$variable")
     done
-    sandbox+=(--setenv PYTHONNOUSERSITE 1 --setenv PATH "$inside/bin:$here/bin:/usr/bin:/bin")
+    sandbox+=(--setenv PYTHONNOUSERSITE 1 --setenv DAWNDUSK_ACTIVE "$root_venv" --setenv PATH "$inside/bin:$here/bin:/usr/bin:/bin")
+}
+
+# What mmdebstrap and bwrap need of the system for an ordinary user, with the command that gives it.
+need_user_namespaces() {
+    local user file
+    user=$(id -un)
+    unshare --user true 2>/dev/null ||
+        die "this system does not let users make user namespaces, which mmdebstrap and bubblewrap need. Ask its administrator, or use conda: docs/guide/install.md"
+    for file in /etc/subuid /etc/subgid; do
+        grep -qsE "^($user|$(id -u)):" "$file" && continue
+        say "$user has no range of subordinate ids in $file. Type this, then try again:"
+        die "    sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $user"
+    done
 }
 
 build_root() {
     lock "$root"
     if [ ! -d "$root" ]; then
-        need mmdebstrap mmdebstrap bwrap bubblewrap
-        [ "$(id -u)" = 0 ] || need newuidmap uidmap
-        rm -rf "$root".partial.*
-        local partial=$root.partial.$$
-        mkdir -p "$partial"
+        local tools=(mmdebstrap mmdebstrap bwrap bubblewrap /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring)
+        [ "$(id -u)" = 0 ] || tools+=(newuidmap uidmap)
+        need "${tools[@]}"
+        [ "$(id -u)" = 0 ] || need_user_namespaces
+        has_room "$cache" 4 "the environment" "free some, or name another folder with DAWNDUSK_CACHE"
+        has_room "${TMPDIR:-/tmp}" 3 "its build" "free some, or name another folder with TMPDIR"
+        begin_partial "$root"
         say "building a Debian 13 root with dolfinx in $root (once; 2-4 minutes, 2.2 GB)"
-        run_logged "$root.log" "Debian root" make_root "$partial" || die "the Debian root could not be built; see above"
-        mv -T "$partial" "$root"
+        run_logged "$root.log" "Debian root" make_root "$partial" ||
+            die "the Debian root could not be built; see above. Behind a proxy set http_proxy; for another mirror set DAWNDUSK_MIRROR"
+        finish_partial "$root"
     fi
     unlock
 }
@@ -122,27 +139,39 @@ build_root() {
 build_venv() {
     lock "$venv"
     if [ ! -d "$venv" ]; then
-        rm -rf "$venv".partial.*
-        local partial=$venv.partial.$$ sandbox
-        mkdir -p "$partial"
+        local sandbox
+        has_room "$cache" 2 "the Python packages" "free some, or name another folder with DAWNDUSK_CACHE"
+        begin_partial "$venv"
         sandbox_for "$root" "$partial" bind
-        "${sandbox[@]}" python3 -m venv --system-site-packages "$inside" || die "bubblewrap could not enter the root (are user namespaces allowed here?)"
+        "${sandbox[@]}" python3 -m venv --system-site-packages "$inside" ||
+            die "bubblewrap could not enter the root; if user namespaces are not allowed here, use conda: docs/guide/install.md"
         run_logged "$venv.log" "Python packages" "${sandbox[@]}" "$inside/bin/python" "$here/install.py" "$here/requirements.lock" ||
             die "the Python packages could not be installed; see above"
-        run_logged "$venv.log" "checking the environment" "${sandbox[@]}" "$inside/bin/python" -c 'import dolfinx, petsc4py, mpi4py, numpy, pyvista, zarr' ||
+        run_logged "$venv.check.log" "checking the environment" "${sandbox[@]}" "$inside/bin/python" -c "$import_check" ||
             die "the environment does not import; see above"
-        mv -T "$partial" "$venv"
+        rm -f "$venv.check.log"
+        finish_partial "$venv"
     fi
     unlock
 }
 
-[ -d "$root" ] || build_root
-[ -d "$venv" ] || build_venv
-command -v bwrap >/dev/null || need bwrap bubblewrap
+ensure_root() {
+    command -v bwrap >/dev/null || need bwrap bubblewrap
+    [ -d "$root" ] || build_root
+    [ -d "$venv" ] || build_venv
+}
 
 enter_root() {
     local sandbox
     export_common
+    quiet_mpi
+    mark_used "$venv"
     sandbox_for "$root" "$venv" ro-bind
     exec "${sandbox[@]}" -- "$@"
+}
+
+enter_again() {
+    export_common
+    export PATH="$inside/bin:$here/bin:$PATH"
+    exec "$@"
 }
