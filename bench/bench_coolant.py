@@ -83,6 +83,7 @@ class ScipyNetwork:
         )
 
     def set_flow(self, rate: np.ndarray, conductance: np.ndarray) -> None:
+        """Multiply and slice the matrices of a flow."""
         ntu = conductance / rate
         exchanged = (
             rate * -np.expm1(-ntu) - conductance * np.exp(-10.0 / np.maximum(ntu, 0.01)) * np.exp(-ntu)
@@ -99,6 +100,7 @@ class ScipyNetwork:
         self.ports = sparse.csr_matrix(self.coupling[ports, ports])
 
     def eliminate(self, start: np.ndarray, step: float, guess: np.ndarray) -> np.ndarray:
+        """Newton with SuperLU."""
         net, n, t = self.network, self.network.free, guess.copy()
         storage = net.capacity / step
         for _ in range(20):
@@ -113,6 +115,7 @@ class ScipyNetwork:
         raise RuntimeError("no convergence")
 
     def port_slope(self, change: np.ndarray) -> np.ndarray:
+        """Schur complement at the ports."""
         response = self.factor.solve(-(self.from_ports @ change))
         return -(self.ports @ change + self.to_ports @ response)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
 from meshes.mesh import Mesh
 from solvers.errors import ModelError
-from solvers.fluids import Fluid, pressure_drop, tube_film_coefficient
-from solvers.network import Stream
+from solvers.flow_balance import FlowBalance
+from solvers.fluids import Fluid, friction_slope, pressure_drop, saturation_temperature, tube_film_coefficient
+from solvers.network import Network, Stream
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -34,7 +36,7 @@ class TubeCircuit:
     length, diameter : (e,) arrays
         [m].
     share : (e,) array
-        Part of the circuit's flow that passes each edge, above 0.
+        Part of the circuit's flow that passes each edge.
     inlet, outlet : int
         Positions in `nodes`.
     """
@@ -146,8 +148,45 @@ class TubeCircuit:
         np.add.at(volume, self.edges[:, 1], content)
         return volume
 
-    def conductance(self, liquid: Fluid, mass_flow: float, temperature: float) -> Array:
-        """Film conductance of each edge, h·π·D·L [W/K] for a circuit flow [kg/s] at a fluid temperature [K]."""
+    def balanced(self, liquid: Fluid, mass_flow: float, temperature: ArrayLike) -> TubeCircuit:
+        """Return the circuit with the shares that friction gives, cold tubes getting less.
+
+        Parameters
+        ----------
+        liquid : Fluid
+        mass_flow : float
+            Of the circuit [kg/s], above 0; the split of a flow that goes to 0 is the laminar one.
+        temperature : float or (edge,) array
+            Of the coolant in each edge [K].
+
+        Returns
+        -------
+        TubeCircuit
+            Its share is negative where the flow runs against the edge.
+        """
+        if not mass_flow > 0.0:
+            raise ModelError(f"circuit {self.name!r}: flow {mass_flow} kg/s; expected a positive number")
+        count = len(self.nodes)
+        drawn = np.zeros(count)
+        drawn[self.inlet], drawn[self.outlet] = -mass_flow, mass_flow
+        density, _, viscosity, _ = liquid.at(np.broadcast_to(temperature, self.share.shape))
+        area = np.pi * self.diameter**2 / 4.0
+        resistance = viscosity * self.length / (2.0 * self.diameter**2 * density * area)
+
+        def drops(flow: Array) -> tuple[Array, Array]:
+            reynolds = np.abs(flow) * self.diameter / (area * viscosity)
+            product, slope = friction_slope(reynolds)
+            return resistance * product * flow, resistance * (product + reynolds * slope)
+
+        live = np.zeros(count, dtype=bool)
+        live[self.edges] = True
+        every = np.ones(len(self.edges), dtype=bool)
+        balance = FlowBalance(self.edges, every, live, drawn, self.outlet)
+        flow, _, _ = balance.solve(drops, mass_flow * self.share)
+        return replace(self, share=flow / mass_flow)
+
+    def conductance(self, liquid: Fluid, mass_flow: float, temperature: ArrayLike) -> Array:
+        """Film conductance of each edge, h·π·D·L [W/K] for a circuit flow [kg/s] at fluid temperatures [K]."""
         film = tube_film_coefficient(liquid, mass_flow * self.share, self.diameter, temperature)
         return film * np.pi * self.diameter * self.length
 
@@ -168,26 +207,24 @@ def _split(edges: Integers, conductance: Array, inlet: int, outlet: int, count: 
     return conductance * (pressure[a] - pressure[b])
 
 
-def circuit_pressure_drop(circuit: TubeCircuit, liquid: Fluid, mass_flow: float, temperature: float) -> float:
-    """Return the friction pressure drop between inlet and outlet along the main flow path [Pa]."""
-    drop = np.empty(len(circuit.share))
-    for bore in np.unique(circuit.diameter):
-        at = circuit.diameter == bore
-        drop[at] = pressure_drop(
-            liquid, mass_flow * circuit.share[at], float(bore), circuit.length[at], temperature
-        )
-    # Every path has (nearly) the same drop; follow the largest share downstream.
-    downstream: dict[int, list[int]] = {}
-    for number, (a, _) in enumerate(circuit.edges):
-        downstream.setdefault(int(a), []).append(number)
-    total, at_node = 0.0, circuit.inlet
-    for _ in range(len(circuit.edges)):
-        if at_node == circuit.outlet:
-            break
-        number = max(downstream[at_node], key=lambda n: circuit.share[n])
-        total += float(drop[number])
-        at_node = int(circuit.edges[number, 1])
-    return total
+def circuit_pressure_drop(
+    circuit: TubeCircuit, liquid: Fluid, mass_flow: float, temperature: ArrayLike
+) -> float:
+    """Return the friction pressure drop between inlet and outlet [Pa].
+
+    By Tellegen's theorem ``Σ share·Δp`` over the edges, exact for balanced shares (:meth:`TubeCircuit.balanced`).
+
+    Parameters
+    ----------
+    circuit : TubeCircuit
+    liquid : Fluid
+    mass_flow : float
+        Of the circuit [kg/s].
+    temperature : float or (edge,) array
+        [K].
+    """
+    flow = mass_flow * circuit.share
+    return float(circuit.share @ pressure_drop(liquid, flow, circuit.diameter, circuit.length, temperature))
 
 
 @dataclass(frozen=True)
@@ -233,3 +270,79 @@ def bypass_share(
 def flow_per_stream(circuits: Sequence[TubeCircuit], capacity_rate: float) -> list[Array]:
     """Return the capacity rate of every stream of parallel circuits that share a flow equally [W/K]."""
     return [capacity_rate / len(circuits) * circuit.share for circuit in circuits]
+
+
+@dataclass(frozen=True)
+class LiquidLimitEvent:
+    """Coolant at or beyond the end of its liquid range.
+
+    Attributes
+    ----------
+    node : str
+    time : float
+        [s].
+    temperature : float
+        Of the coolant there [K].
+    limit : "freezing" or "boiling"
+    limit_temperature : float
+        Where the liquid ends at the pressure there [K].
+    """
+
+    node: str
+    time: float
+    temperature: float
+    limit: Literal["freezing", "boiling"]
+    limit_temperature: float
+
+    def __str__(self) -> str:
+        return (
+            f"coolant {self.limit} at {self.node!r}, t = {self.time:g} s: {self.temperature:.2f} K, "
+            f"limit {self.limit_temperature:.2f} K"
+        )
+
+
+def liquid_limits(
+    network: Network,
+    liquid: Fluid,
+    temperature: Array,
+    pressures: Mapping[str, float] | None = None,
+    time: float = 0.0,
+    margin: float = 0.0,
+) -> list[LiquidLimitEvent]:
+    """Return where the coolant of a network freezes or boils, farthest beyond its limit first.
+
+    Parameters
+    ----------
+    network : Network
+        All ends of its streams carry coolant.
+    liquid : Fluid
+    temperature : (node,) array
+        Values of the nodes [K].
+    pressures : mapping of node to Pa, optional
+        Absolute, of nodes away from the pressure of `liquid`.
+    time : float
+        To be reported [s].
+    margin : float
+        Report this far ahead of a limit [K].
+    """
+    nodes = network.fluid_nodes
+    kelvin = network.temperature(temperature)[nodes]
+    boiling = np.full(len(nodes), liquid.boiling_temperature)
+    if pressures:
+        unknown = sorted(set(pressures) - {network.names[i] for i in nodes})
+        if unknown:
+            raise ModelError(f"no coolant at node {unknown[0]!r} of which a pressure is given")
+        given = [
+            (k, pressures[network.names[i]]) for k, i in enumerate(nodes) if network.names[i] in pressures
+        ]
+        places, pascal = (np.array(column) for column in zip(*given))
+        boiling[places] = saturation_temperature(liquid.name, pascal)
+    above = kelvin - boiling + margin
+    below = liquid.freezing_temperature - kelvin + margin
+    beyond = np.maximum(above, below)
+    events = []
+    for k in np.flatnonzero(beyond >= 0.0)[np.argsort(-beyond[beyond >= 0.0])]:
+        limit: Literal["freezing", "boiling"] = "boiling" if above[k] >= below[k] else "freezing"
+        end = float(boiling[k]) if limit == "boiling" else liquid.freezing_temperature
+        events.append(LiquidLimitEvent(network.names[nodes[k]], time, float(kelvin[k]), limit, end))
+    return events

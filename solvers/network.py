@@ -210,6 +210,11 @@ class Network:
 
     # -- state ------------------------------------------------------------------------------------
 
+    @property
+    def fluid_nodes(self) -> Integers:
+        """Positions of the nodes that coolant passes, in order."""
+        return np.unique(np.concatenate([self._source, self._target]))
+
     def temperature(self, values: Array) -> Array:
         """Return the temperatures of nodal values [K] (the same without an enthalpy scale), shape (node,)."""
         kernels.to_temperature(values, self._scaled, *self._scale, self._temperature, self._slope)
@@ -341,8 +346,8 @@ class Network:
             worst, where = kernels.imbalance(
                 *self._matrices(), temperature, t, start, storage, self.heat_input, self._residual
             )
-            if self._factor_step != step or worst > 0.1 * previous:
-                # The factorisation is of another flow, step or state: renew it.
+            if self._factor_step != step or worst > 0.1 * previous or (self._radiates and worst > 1e-9):
+                # The factorisation is of another flow, step or state; a renewed one is also the exact slope.
                 self._factorize(storage, t, step)
             previous = worst
             self._elimination.solve(self._residual)

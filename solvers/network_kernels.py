@@ -30,13 +30,13 @@ def stream_exchange(capacity_rate: float, conductance: float) -> tuple[float, fl
     conductance : float
         UA between fluid and wall [W/K].
     """
-    if conductance <= 0.0:
+    if conductance <= 1e-300:
         return 0.0, 0.0
     if capacity_rate <= 1e-3 * conductance:
         # exp(-1000): the fluid leaves at the temperature of the wall.
         return capacity_rate, conductance * np.exp(-10.0 * capacity_rate / conductance)
     ntu = conductance / capacity_rate
-    standing = conductance * np.exp(-10.0 / ntu)
+    standing = conductance * np.exp(-10.0 * capacity_rate / conductance)
     return capacity_rate * -np.expm1(-ntu) - standing * np.exp(-ntu), standing
 
 
