@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -25,8 +26,12 @@ def _grid(count: int) -> FloatArray:
     return (np.arange(count + 2 * _PADDING) - _PADDING) / (count - 1)
 
 
+@lru_cache(maxsize=16)
 def _layer(distance_ratio: float, zeniths: int, tilts: int, azimuths: int) -> FloatArray:
-    """Spline coefficients at one distance, over zenith, tilt and azimuth scaled to their ranges."""
+    """Spline coefficients at one distance, over zenith, tilt and azimuth scaled to their ranges.
+
+    Remembered, because all sub-centers of a plant share one altitude.
+    """
     horizon = math.acos(1.0 / distance_ratio)
     zenith = _grid(zeniths) * (0.5 * math.pi + horizon)
     tilt = _grid(tilts) * (math.pi - horizon)
@@ -40,7 +45,9 @@ def _layer(distance_ratio: float, zeniths: int, tilts: int, azimuths: int) -> Fl
 
     with ThreadPoolExecutor() as pool:  # the quadrature runs outside Python's lock
         values = np.stack(list(pool.map(row, range(zenith.size))))
-    return np.asarray(spline_filter(values, order=3, mode="mirror"))
+    coefficients = np.asarray(spline_filter(values, order=3, mode="mirror"))
+    coefficients.flags.writeable = False
+    return coefficients
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -151,10 +158,11 @@ class AlbedoTable:
                 "use the exact albedo_factor instead"
             )
         middle, half = 0.5 * (lowest + highest), 0.5 * (highest - lowest)
-        constant = half < 1e-7
-        layers = (
-            np.array([middle]) if constant else middle + half * np.sqrt(0.75) * np.array([-1.0, 0.0, 1.0])
-        )
+        if half < 1e-7:
+            # Rounded to a centimetre of altitude: rounding errors of the orbit then give the same layer.
+            layers = np.array([round(middle, 9)])
+        else:
+            layers = middle + half * np.sqrt(0.75) * np.array([-1.0, 0.0, 1.0])
         coefficients = np.stack([_layer(float(layer), *shape) for layer in layers])
         return cls(lowest, highest, layers, coefficients)
 

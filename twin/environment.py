@@ -23,6 +23,7 @@ __all__ = [
     "ENVIRONMENT_SETS",
     "EnvironmentSet",
     "EnvironmentSetError",
+    "FaceAngles",
     "IncidentFluxes",
     "earth_view_factor",
     "face_angles",

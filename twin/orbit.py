@@ -293,6 +293,19 @@ class Orbit:
         """Date (UTC) `seconds` [s] after the orbit's epoch."""
         return self.epoch + timedelta(seconds=float(seconds))
 
+    def local_time_of_node(self, seconds: float) -> float:
+        """Local mean solar time of the ascending node [h], 0 to 24, `seconds` [s] after the epoch.
+
+        Notes
+        -----
+        From the plane of position and velocity at that instant; the inverse of `from_altitude`.
+        """
+        states = self.propagate([seconds])
+        momentum = np.cross(states.position[0], states.velocity[0])
+        node = math.atan2(momentum[0], -momentum[1])
+        days = days_since_j2000(self.epoch) + seconds / SECONDS_PER_DAY
+        return float((12.0 + (node - mean_sun_right_ascension(days)) * 12.0 / math.pi) % 24.0)
+
     def propagate(self, seconds: ArrayLike) -> OrbitStates:
         """States of the satellite and of the Sun.
 

@@ -63,6 +63,16 @@ def test_local_mean_time_of_the_node_is_kept():
         assert hours == pytest.approx(10.5, abs=0.01)
 
 
+def test_local_time_of_the_node_of_a_real_satellite():
+    """RADARSAT-2: ascending node at 18:00 local time (Canadian Space Agency), held within minutes."""
+    orbit = Orbit.from_tle(
+        "1 32382U 07061A   26045.51879905  .00000009  00000+0  20529-4 0  9993",
+        "2 32382  98.5813  54.1883 0001160  83.1201 277.0113 14.29981438948423",
+    )
+    assert orbit.local_time_of_node(0.0) == pytest.approx(18.0, abs=0.1)
+    assert Orbit.from_altitude(700e3, 6.25, EPOCH).local_time_of_node(9e4) == pytest.approx(6.25, abs=1e-3)
+
+
 def test_starts_at_the_ascending_node_and_returns_after_a_nodal_period():
     """Definition of phase zero and of the nodal period."""
     orbit = Orbit.from_altitude(750e3, 18.0, EPOCH)
