@@ -22,7 +22,7 @@ Integers = NDArray[np.int64]
 Drops = Callable[[Array], tuple[Array, Array]]
 """From flows to pressure drops along them and their derivatives [kg/s → Pa, Pa s/kg]."""
 
-_LEAST_SLOPE = 1e-9
+_LEAST_SLOPE = 1e-6
 """Slope given to a branch without any resistance, against the pressure scale over the flow scale [1]."""
 
 
@@ -90,9 +90,9 @@ class FlowBalance:
             scale = float(np.max(np.abs(drop), initial=0.0)) + 1e-9
             least = _LEAST_SLOPE * scale / (float(np.max(np.abs(flow), initial=0.0)) + 1e-9)
             pressure, change = self._newton_step(flow, drop, np.maximum(slope, least))
-            flow, whole = self._line_search(drops, flow, change, drop)
-            drop, _ = drops(flow)
-            off = np.where(self.passes, pressure[self.ends[:, 0]] - pressure[self.ends[:, 1]] - drop, 0.0)
+            lift = pressure[self.ends[:, 0]] - pressure[self.ends[:, 1]]
+            flow, whole = self._line_search(drops, flow, change, drop, lift)
+            off = np.where(self.passes, lift - drops(flow)[0], 0.0)
             if whole and np.max(np.abs(off), initial=0.0) <= tolerance * scale:
                 return flow, pressure, number + 1
         worst = int(np.argmax(np.abs(off)))
@@ -133,15 +133,19 @@ class FlowBalance:
         return pressure, conductance * (pressure[a] - pressure[b] - drop)
 
     @staticmethod
-    def _line_search(drops: Drops, flow: Array, change: Array, drop: Array) -> tuple[Array, bool]:
+    def _line_search(
+        drops: Drops, flow: Array, change: Array, drop: Array, lift: Array
+    ) -> tuple[Array, bool]:
         """Return flows that lower the energy along the change, and whether the full step was taken.
 
-        The energy is convex and its slope along the step is Δp·change.
+        The energy is convex; its slope along a step that keeps the nodes balanced is (Δp − lift)·change for any nodal
+        pressures, and with the new ones it is least sensitive to rounding.
         """
-        length, allowed = 1.0, 0.5 * abs(float(drop @ change))
+        noise = 1e-13 * float((np.abs(drop) + np.abs(lift)) @ np.abs(change))
+        length, allowed = 1.0, 0.5 * abs(float((drop - lift) @ change)) + noise
         for _ in range(30):
             trial = flow + length * change
-            if float(drops(trial)[0] @ change) <= allowed:
+            if float((drops(trial)[0] - lift) @ change) <= allowed:
                 break
             length *= 0.5
         return trial, length == 1.0

@@ -24,6 +24,9 @@ Integers = NDArray[np.int64]
 STANDARD_GRAVITY = 9.80665
 """Turns a head into a pressure, ρ·g·H; a convention of pump curves, valid in orbit as well [m/s²]."""
 
+VALVE_SEAT = 1e-4
+"""Opening below which a valve is shut [1]."""
+
 
 class Component(Protocol):
     """Something that coolant flows through."""
@@ -95,7 +98,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Valve:
-    """A control valve: K = K_open/opening² (linear characteristic); shut at opening 0.
+    """A control valve: K = K_open/opening² (linear characteristic); shut below `VALVE_SEAT`.
 
     Attributes
     ----------
@@ -236,7 +239,7 @@ class Branch:
     @property
     def shut(self) -> bool:
         """Whether a shut valve keeps all flow out."""
-        return any(isinstance(c, Valve) and c.opening == 0.0 for c in self.components)
+        return any(isinstance(c, Valve) and c.opening < VALVE_SEAT for c in self.components)
 
 
 @dataclass(frozen=True)
