@@ -195,19 +195,17 @@ def _seasons(
     running_at_stop = events.stop - events.penumbra_exit[-1] < _GAP
     if not running_at_start and not running_at_stop:
         return group_seasons(orbit, events)
+    if running_at_start and running_at_stop and np.all(np.diff(events.middle) <= _GAP):
+        return group_seasons(orbit, events)
     # Look beyond the year for the ends of what runs across it.
     first = events.start - (_GAP if running_at_start else 0.0)
     last = events.stop + (TROPICAL_YEAR if running_at_stop else 0.0)
     wider = eclipse_events(orbit, first, last, model, earth_radius=earth_radius)
-    begun = []
-    for season in group_seasons(orbit, wider):
-        start = orbit.seconds_at(season.start)
-        if events.start + _GAP <= start < events.stop or (start >= events.start and not running_at_start):
-            begun.append(season)
-    never_stop = np.all(np.diff(events.middle) <= _GAP) and running_at_start and running_at_stop
-    if never_stop:
-        return group_seasons(orbit, events)
-    return tuple(season for season in begun if orbit.seconds_at(season.start) < events.stop)
+    return tuple(
+        season
+        for season in group_seasons(orbit, wider)
+        if events.start <= orbit.seconds_at(season.start) < events.stop
+    )
 
 
 @dataclass(frozen=True)
