@@ -14,7 +14,9 @@ from twin.errors import BadInput
 from twin.simulation import Simulation
 
 FLEET = ("temperature", "clock", "restart_timer", "status", "mean_power", "mean_pace")
-WORKLOAD = ("state", "progress", "start_time", "end_time", "interruptions", "lost_work", "job_of_card")
+WORKLOAD = (
+    "state", "progress", "start_time", "end_time", "ready_time", "interruptions", "lost_work", "job_of_card", "usable",
+)  # fmt: skip
 HEALTH = ("calendar_loss", "cycle_loss", "resistance_growth")
 
 
@@ -26,6 +28,8 @@ def snapshot(simulation: Simulation) -> dict[str, NDArray[Any]]:
     saved |= {f"fleet/{name}": getattr(plant.fleet, name) for name in FLEET}
     saved["fleet/job_pace"] = plant.fleet.job_pace
     saved |= {f"workload/{name}": getattr(plant.workload, name) for name in WORKLOAD}
+    saved["workload/last_pass"] = np.array(plant.workload.last_pass)
+    saved["workload/stale"] = np.array(plant.workload.stale)
     for g, group in enumerate(plant.groups):
         state = group.battery_state
         saved[f"group-{g}/soc"], saved[f"group-{g}/rc_voltage"] = state.state_of_charge, state.rc_voltage
@@ -50,7 +54,9 @@ def restore(simulation: Simulation, saved: Mapping[str, NDArray[Any]]) -> None:
             values[:] = saved[f"ledger/{name}"]
         for name in WORKLOAD:
             getattr(plant.workload, name)[:] = saved[f"workload/{name}"]
-        plant.fleet.assign(plant.workload.job_of_card, len(plant.workload.jobs))
+        plant.workload.last_pass = float(saved["workload/last_pass"])
+        plant.workload.stale = bool(saved["workload/stale"])
+        simulation.assign()
         plant.fleet.job_pace = np.array(saved["fleet/job_pace"])
         for name in FLEET:
             getattr(plant.fleet, name)[:] = saved[f"fleet/{name}"]

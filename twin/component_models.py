@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +12,26 @@ from twin.battery_ageing import AgeingParameters, CalendarAgeing, CycleAgeing
 from twin.battery_cell import BatteryCellParameters
 from twin.card_model import CardParameters
 from twin.environment import EnvironmentSet
+from twin.failures import (
+    COMMERCIAL_SINGLE_EVENTS,
+    RESISTANT_SINGLE_EVENTS,
+    HazardParameters,
+    ReliabilityParameters,
+)
+from twin.ground import GroundStation
 from twin.module_parameters import ThermalParameters
 from twin.power_bus import BusParameters
 from twin.power_converter import ConverterParameters
+from twin.radiation_dose import COMMERCIAL_CARD, RADIATION_RESISTANT_CHIP
+from twin.relay_network import OutwardTarget
 from twin.solar_array import SolarArrayParameters
 from twin.solar_cell import CellParameters
+from twin.terminal import TerminalParameters
 
 if TYPE_CHECKING:
     from twin.case import Case
-    from twin.case.components import BatteryCell, Coating
+    from twin.case.availability import Reliability
+    from twin.case.components import BatteryCell, Coating, Terminal
     from twin.case.module_class import Converter, ModuleClass
 
 
@@ -184,3 +196,49 @@ def thermal(design: ModuleClass, age: float) -> ThermalParameters:
         array_front_emissivity=cells * array.cell.emissivity + (1.0 - cells) * array.gap_emissivity,
         array_back_emissivity=coating_at(array.back_coating, age)[1],
     )
+
+
+def reliability(spec: Reliability) -> ReliabilityParameters:
+    """Return what takes the cards of a plant out of service."""
+    resistant = spec.card == "radiation_resistant"
+    return ReliabilityParameters(
+        hazard=HazardParameters(
+            random_rate=spec.random_failures,
+            weak_fraction=spec.weak_fraction,
+            infant_scale=spec.infant_time,
+            infant_shape=spec.infant_shape,
+            wear_out_scale=spec.wear_out_time,
+            wear_out_shape=spec.wear_out_shape,
+        ),
+        tolerance=RADIATION_RESISTANT_CHIP if resistant else COMMERCIAL_CARD,
+        single_events=RESISTANT_SINGLE_EVENTS if resistant else COMMERCIAL_SINGLE_EVENTS,
+        other_interrupt_rate=spec.other_interrupts,
+        spare_fraction=spec.spare_fraction,
+        replacement_time=spec.replacement_time,
+    )
+
+
+def terminal(kind: Terminal) -> TerminalParameters:
+    """Return the power of a terminal by state; it draws as much while it acquires as with the link up."""
+    return TerminalParameters(
+        standby_power=kind.standby_power,
+        acquiring_power=kind.power,
+        up_power=kind.power,
+        heat_fraction=kind.heat_fraction,
+        acquisition_time=kind.acquisition_time,
+    )
+
+
+def outward_targets(case: Case) -> list[OutwardTarget]:
+    """Return the stations and geostationary relays that terminals may point at."""
+
+    def rate(value: float | None) -> float:
+        return math.inf if value is None else value
+
+    return [
+        *(
+            OutwardTarget(GroundStation(**spec.model_dump(exclude={"data_rate"})), rate(spec.data_rate))
+            for spec in case.ground_stations
+        ),
+        *(OutwardTarget(spec.longitude, rate(spec.data_rate)) for spec in case.relay_satellites),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from twin import battery, component_models, power_bus, solar_array
 from twin.attitude import Orientation
 from twin.battery import BatteryState, BatteryStep
 from twin.case.module_class import ModuleClass
+from twin.counter_random import counter_normals
 from twin.environment_track import FaceFluxes, TickEnvironment
 from twin.module_parameters import ThermalParameters
 from twin.module_thermal import FullThermal, GroupThermal, HeatLoads, ThermalTick
@@ -23,11 +24,14 @@ from twin.solar_array import ArrayFlows, ArrayPoint
 
 if TYPE_CHECKING:
     from twin.compute import FleetTick
+    from twin.relay_network import RelayTick
 
 Array = NDArray[np.float64]
 
 STORED_AGE_TEMPERATURE = 293.15
 """Temperature at which batteries are taken to have aged before the run [K]."""
+
+_SPREAD_STREAMS = {"emissivity": 0x5EED_0400, "absorptance": 0x5EED_0401, "array_power": 0x5EED_0402}
 
 _FIXED_FACES = 4  # radiator front and back, array front and back; the faces of the body follow
 
@@ -84,6 +88,8 @@ class ModuleGroup:
         For the radiation that the cells have seen [m].
     tolerance : float
         Of the thermal solver.
+    seed : int
+        Of the manufacturing spread.
     """
 
     name: str
@@ -93,16 +99,23 @@ class ModuleGroup:
     age: Array
     altitude: float
     tolerance: float
+    seed: int = 0
     thermal: GroupThermal = field(init=False)
 
     def __post_init__(self) -> None:
         d, count = self.design, self.sub_center.size
         self.array = component_models.solar_array(d, self.altitude)
-        self.remaining = solar_array.remaining_factor(self.array, self.age)
+        self.remaining = self._spread("array_power") * solar_array.remaining_factor(self.array, self.age)
         self.battery = component_models.battery(d)
         self.bus = component_models.bus(d)
         self.card = component_models.card(d, d.racks.card.description or self.name)
-        self.thermal_parameters: list[ThermalParameters] = [component_models.thermal(d, a) for a in self.age]
+        coatings = np.array([component_models.coating_at(d.radiator.coating, a) for a in self.age])
+        self._radiator_absorptance = np.minimum(coatings[:, 0] * self._spread("absorptance"), 1.0)
+        self._radiator_emittance = np.minimum(coatings[:, 1] * self._spread("emissivity"), 1.0)
+        self.thermal_parameters: list[ThermalParameters] = [
+            replace(component_models.thermal(d, age), emissivity=float(emissivity))
+            for age, emissivity in zip(self.age, self._radiator_emittance)
+        ]
         self.thermal = FullThermal(self.thermal_parameters, self.tolerance)
         fresh = BatteryState.at_rest(d.battery.initial_state_of_charge, count)
         self.battery_state, _ = battery.age(
@@ -112,15 +125,18 @@ class ModuleGroup:
             place: np.full(count, d.coolant_loop.supply_temperature)
             for place in ("array", "battery", "cold_plate", "body")
         }
-        coatings = [component_models.coating_at(d.radiator.coating, a) for a in self.age]
-        self._radiator_absorptance = np.array([c[0] for c in coatings])
-        self._radiator_emittance = np.array([c[1] for c in coatings])
         self._array_back = np.array(
             [component_models.coating_at(d.solar_array.back_coating, a) for a in self.age]
         )
         faces = d.body.faces
         self._body = np.array([[component_models.coating_at(f.coating, a) for f in faces] for a in self.age])
         self._body_area = np.array([f.area for f in faces])
+
+    def _spread(self, name: str) -> Array:
+        """Log-normal factors with mean 1 of the modules; that of a module depends on seed and place only."""
+        sigma = getattr(self.design.spread, name)
+        normal = counter_normals(self.seed, _SPREAD_STREAMS[name], self.modules.stop)[self.modules]
+        return np.exp(sigma * normal - 0.5 * sigma**2)
 
     # -- what it is -------------------------------------------------------------------------------
 
@@ -155,19 +171,14 @@ class ModuleGroup:
         """Power of hosts, memory and network per module [W]."""
         return self.design.racks.cards * self.design.racks.overhead_power
 
-    @property
-    def relay_power(self) -> tuple[float, float]:
-        """(electrical power, light sent out) of the terminals of a module, links up [W]."""
-        relay = self.design.relay
-        if relay is None:
-            return 0.0, 0.0
-        power = relay.terminals * relay.terminal.power
-        return power, power * (1.0 - relay.terminal.heat_fraction)
-
-    def essential_demands(self) -> dict[str, Array]:
+    def essential_demands(self, relay: RelayTick) -> dict[str, Array]:
         """Demand of everything but the cards [W]."""
-        values = (self.design.bus.housekeeping_power, self.pump_power, self.relay_power[0])
-        return {name: np.full(self.count, v) for name, v in zip(power_bus.LOADS, values)}
+        values = (
+            np.full(self.count, self.design.bus.housekeeping_power),
+            np.full(self.count, self.pump_power),
+            relay.power[self.modules],
+        )
+        return dict(zip(power_bus.LOADS, values))
 
     # -- one tick ---------------------------------------------------------------------------------
 
@@ -182,11 +193,11 @@ class ModuleGroup:
             self.remaining,
         )
 
-    def card_cap(self, env: TickEnvironment, point: ArrayPoint) -> Array:
+    def card_cap(self, env: TickEnvironment, point: ArrayPoint, relay: RelayTick) -> Array:
         """Return the cap on the power of the cards of each module [W]: what bus, battery and policy leave them."""
         d, temperature = self.design, self.temperature["battery"]
         limits = battery.power_limits(self.battery, self.battery_state, temperature, env.dt)
-        demands = self.essential_demands()
+        demands = self.essential_demands(relay)
         most = self.design.racks.cards * self.card.power_limit + self.overhead_power
         idle = (
             self.design.racks.cards * (self.card.resident_power + self.card.leakage_power)
@@ -219,7 +230,7 @@ class ModuleGroup:
         ).load_supplied["compute"]
         cap = np.minimum(caps.now, reach)
         if d.bus.power_cap is not None:
-            cap = np.minimum(cap, d.bus.power_cap - sum(v[0] for v in demands.values()))
+            cap = np.minimum(cap, d.bus.power_cap - sum(demands.values()))
         return np.maximum(cap - self.overhead_power, 0.0)
 
     def _full_battery(self) -> BatteryState:
@@ -227,13 +238,19 @@ class ModuleGroup:
         return BatteryState(full, np.zeros(self.count), self.battery_state.health)
 
     def advance(
-        self, env: TickEnvironment, faces: FaceFluxes, point: ArrayPoint, cap: Array, cards: FleetTick
+        self,
+        env: TickEnvironment,
+        faces: FaceFluxes,
+        point: ArrayPoint,
+        cap: Array,
+        cards: FleetTick,
+        relay: RelayTick,
     ) -> GroupTick:
         """Dispatch the bus for the power that the cards drew, and advance batteries and temperatures."""
         card_power, card_heat = cards.power[self.modules], cards.heat_to_coolant[self.modules]
         running = np.divide(cards.cards_running[self.modules], self.design.racks.cards)
         overhead = self.overhead_power * running
-        demands = {**self.essential_demands(), "compute": card_power + overhead}
+        demands = {**self.essential_demands(relay), "compute": card_power + overhead}
         temperature = self.temperature["battery"]
         limits, reserve = (
             battery.power_limits(self.battery, self.battery_state, temperature, env.dt, floor)
@@ -251,7 +268,7 @@ class ModuleGroup:
             state_of_charge_floor=0.0,
         )
         array = solar_array.draw_power(self.array, point, flows.solar_used)
-        exported = flows.load_supplied["relay"] * self._light_share()
+        exported = flows.load_supplied["relay"] * relay.light_share[self.modules]
         nodes, absorbed = self._node_heat(faces, flows, battery_step, array, card_heat + overhead, exported)
         front, back = self._radiator_flux(faces)
         thermal = self.thermal.step(
@@ -272,11 +289,11 @@ class ModuleGroup:
             margin=self._margin(thermal, front, back),
         )
 
-    def settle(self, faces: FaceFluxes, card_power: Array) -> None:
+    def settle(self, faces: FaceFluxes, card_power: Array, relay: RelayTick) -> None:
         """Start from the thermal balance of mean fluxes, with the cards at a guessed power [W]."""
         point = self.array_point(faces)
         zero = np.zeros(self.count)
-        demands = {**self.essential_demands(), "compute": card_power + self.overhead_power}
+        demands = {**self.essential_demands(relay), "compute": card_power + self.overhead_power}
         flows = power_bus.dispatch(self.bus, point.power, demands, zero, zero)
         array = solar_array.draw_power(self.array, point, flows.solar_used)
         heat = card_power + self.overhead_power
@@ -287,10 +304,6 @@ class ModuleGroup:
         self.temperature = {place: now[place] for place in self.temperature}
 
     # -- heat -------------------------------------------------------------------------------------
-
-    def _light_share(self) -> float:
-        power, light = self.relay_power
-        return light / power if power > 0.0 else 0.0
 
     def _radiator_flux(self, faces: FaceFluxes) -> tuple[Array, Array]:
         """Absorbed flux of both faces of the panels [W/m²]; neighbours hide Sun and Earth as they hide space."""

@@ -14,11 +14,15 @@ from twin import component_models
 from twin.activity import BatchActivity, InferenceActivity, Profile, TrainingActivity
 from twin.card_model import CardParameters
 from twin.case import Case
+from twin.case.workload import BaseJob
 from twin.case.workload import Job as CaseJob
 from twin.compute import CardFleet
 from twin.environment_track import EnvironmentTrack
 from twin.module_group import ModuleGroup
 from twin.orbit import Orbit
+from twin.plant_events import PlantEvents
+from twin.relay_network import ModuleTerminals, RelayNetwork
+from twin.terminal import TerminalParameters
 from twin.traces.replay import replay_activity
 from twin.workload import Job, Kind, Workload
 
@@ -41,6 +45,10 @@ class Plant:
     fleet : CardFleet
     workload : Workload
     track : EnvironmentTrack
+    events : PlantEvents
+        Failures and upsets of the cards.
+    relay : RelayNetwork
+        Terminals and what they point at.
     """
 
     case: Case
@@ -51,6 +59,8 @@ class Plant:
     fleet: CardFleet
     workload: Workload
     track: EnvironmentTrack
+    events: PlantEvents
+    relay: RelayNetwork
 
     @property
     def sub_center_names(self) -> tuple[str, ...]:
@@ -93,7 +103,14 @@ class Plant:
             design = case.module_classes[name]
             groups.append(
                 ModuleGroup(
-                    name, design, place, centers, ages.astype(float), altitude, case.numerics.tolerance
+                    name,
+                    design,
+                    place,
+                    centers,
+                    ages.astype(float),
+                    altitude,
+                    case.numerics.tolerance,
+                    case.mission.seed,
                 )
             )
             first = place.stop
@@ -107,14 +124,16 @@ class Plant:
             ),
             seed=case.mission.seed,
         )
+        sub_center = np.concatenate([g.sub_center for g in groups])
+        jobs = [job(j, case, groups[0].card) for j in case.workload.jobs]
         return cls(
             case=case,
             orbits=orbits,
             groups=tuple(groups),
-            sub_center=np.concatenate([g.sub_center for g in groups]),
+            sub_center=sub_center,
             cards_per_module=cards,
             fleet=fleet,
-            workload=Workload([job(j, case, groups[0].card) for j in case.workload.jobs], cards),
+            workload=Workload(jobs, cards, sub_center=sub_center),
             track=EnvironmentTrack(
                 orbits,
                 [g.orientations for g in groups],
@@ -122,7 +141,50 @@ class Plant:
                 case.numerics.thermal_step,
                 case.numerics.shadow,
             ),
+            events=plant_events(case, altitude, cards, np.concatenate([g.age for g in groups])),
+            relay=RelayNetwork(
+                orbits,
+                [center.phase for center in case.sub_centers],
+                sub_center,
+                module_terminals(groups),
+                component_models.outward_targets(case),
+                case.mission.seed,
+            ),
         )
+
+
+def plant_events(case: Case, altitude: float, cards: NDArray[np.int64], age: Array) -> PlantEvents:
+    """Return the failures and upsets of a plant's cards, none without ``reliability`` in the case."""
+    spec = case.reliability
+    parameters = None if spec is None else component_models.reliability(spec)
+    shielding = 0.0 if spec is None else spec.shielding
+    return PlantEvents(parameters, altitude, shielding, cards, age, case.mission.seed)
+
+
+def module_terminals(groups: Sequence[ModuleGroup]) -> ModuleTerminals:
+    """Return the relay terminals of all modules."""
+    relays = [group.design.relay for group in groups]
+    values = [
+        (0, 0.0, 0.0, 0.0)
+        if relay is None
+        else (
+            relay.terminals,
+            relay.terminal.data_rate,
+            relay.terminal.maximum_range,
+            relay.telemetry_rate,
+        )
+        for relay in relays
+    ]
+    sizes = [group.count for group in groups]
+    count, rate, reach, telemetry = (np.repeat(np.array(column), sizes) for column in zip(*values))
+    return ModuleTerminals(
+        count.astype(np.int64),
+        np.repeat(np.arange(len(groups)), sizes),
+        [TerminalParameters() if r is None else component_models.terminal(r.terminal) for r in relays],
+        rate,
+        reach,
+        telemetry,
+    )
 
 
 def reference_orbit(case: Case) -> Orbit:
@@ -143,8 +205,7 @@ class TraceRepaired(UserWarning):
 
 def job(spec: CaseJob, case: Case, card: CardParameters) -> Job:
     """Return the job that a case describes; a recorded power is replayed on this kind of card."""
-    common = {"name", "kind", "cards", "submit_time", "duration", "estimate", "power_per_card", "sub_center"}
-    values = spec.model_dump(exclude=common)
+    values = spec.model_dump(exclude=set(BaseJob.model_fields) | {"kind"})
     kind: Kind = "training"
     if spec.kind == "training":
         activity: Profile = TrainingActivity(**values)
@@ -162,6 +223,7 @@ def job(spec: CaseJob, case: Case, card: CardParameters) -> Job:
         activity, repairs = replay_activity(folder / spec.trace, card, spec.format, spec.speed, spec.repeat)
         for line in repairs.lines():
             warnings.warn(f"workload.jobs '{spec.name}': {spec.trace}: {line}", TraceRepaired, stacklevel=2)
+    centers = [center.name for center in case.sub_centers]
     return Job(
         name=spec.name,
         kind=kind,
@@ -169,6 +231,9 @@ def job(spec: CaseJob, case: Case, card: CardParameters) -> Job:
         duration=np.inf if spec.duration is None else spec.duration,
         submit_time=spec.submit_time,
         estimate=spec.estimate,
-        power_per_card=spec.power_per_card or 0.0,
+        power_per_card=card.power_limit if spec.power_per_card is None else spec.power_per_card,
         activity=activity,
+        data_rate=spec.data_rate,
+        restart_time=spec.restart_time,
+        sub_center=None if spec.sub_center is None else centers.index(spec.sub_center),
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.limiting_factor import LIMITS
 from twin.orbit import EARTH_RADIUS
 from twin.plant import Plant
 from twin.result_variables import find_variable
@@ -22,8 +23,9 @@ TEMPERATURE_EDGES = np.arange(233.15, 393.15 + 1.0, 2.0)
 
 SUMMED = (
     "solar_power", "solar_power_available", "curtailed_power", "load_power", "load_demand", "shed_power",
-    "card_power", "overhead_power", "housekeeping_power", "pump_power", "relay_power", "conversion_loss",
+    "card_power", "overhead_power", "housekeeping_power", "pump_power", "relay_power", "relay_heat", "conversion_loss",
     "battery_power", "battery_heat", "absorbed_power", "heat_rejected", "coolant_heat", "coolant_mass_flow",
+    "link_rate", "link_demand", "cards_failed",
 )  # fmt: skip
 """Variables of a module that add up to those of its sub-center and the plant."""
 
@@ -39,7 +41,13 @@ AVERAGED = (
 )  # fmt: skip
 """Variables averaged over modules."""
 
-BY_CARD = ("throttled_fraction_thermal", "throttled_fraction_power")
+CAUSES = ("power", "heat", "cards", "link")
+"""What may limit the work, as `twin.limiting_factor` names it."""
+
+BY_CARD = (
+    "throttled_fraction_thermal", "throttled_fraction_power", "throttled_fraction_cards", "throttled_fraction_link",
+    "failed_fraction", *(f"limited_fraction_{cause}" for cause in CAUSES),
+)  # fmt: skip
 """Variables averaged over cards."""
 
 
@@ -86,7 +94,7 @@ def module_values(tick: Tick, plant: Plant) -> dict[str, Array]:
             [np.broadcast_to(value(g, done), (g.count,)) for g, done in zip(plant.groups, tick.groups)]
         )
 
-    cards = tick.cards
+    cards, limits = tick.cards, tick.limits
     loads = {
         name: each(lambda g, t, n=name: t.flows.load_supplied[n])
         for name in ("housekeeping", "coolant_pump", "relay")
@@ -105,39 +113,53 @@ def module_values(tick: Tick, plant: Plant) -> dict[str, Array]:
         "body_temperature": "body",
         "cold_plate_temperature": "cold_plate",
     }
-    return {
-        "solar_power": each(lambda g, t: t.flows.solar_used),
-        "solar_power_available": each(lambda g, t: t.point.power),
-        "curtailed_power": each(lambda g, t: t.flows.curtailed),
-        "load_power": supplied,
-        "load_demand": supplied + shed,
-        "shed_power": shed,
-        "card_power": cards.power,
-        "overhead_power": each(lambda g, t: t.overhead),
-        "housekeeping_power": loads["housekeeping"],
-        "pump_power": loads["coolant_pump"],
-        "relay_power": loads["relay"],
-        "conversion_loss": each(
-            lambda g, t: sum(t.flows.losses.values()) + t.array.harness_loss + t.array.diode_loss
-        ),
-        "battery_power": each(lambda g, t: t.battery.power),
-        "battery_heat": each(lambda g, t: t.battery.heat),
-        "battery_soc": soc,
-        "battery_margin": soc - each(lambda g, t: g.battery.state_of_charge_min),
-        "absorbed_power": each(lambda g, t: t.absorbed),
-        "heat_rejected": each(lambda g, t: t.thermal.heat_rejected),
-        "coolant_heat": each(lambda g, t: t.thermal.coolant_heat),
-        "coolant_mass_flow": each(lambda g, t: g.design.coolant_loop.mass_flow),
-        "bypass_fraction": each(lambda g, t: t.thermal.bypass_fraction),
-        "radiator_margin": each(lambda g, t: np.maximum(t.margin, -1e3)),
-        "junction_temperature_p50": cards.junction_temperature_p50,
-        "junction_temperature_p99": cards.junction_temperature_p99,
-        "junction_temperature_max": cards.junction_temperature_max,
-        "throttled_fraction_thermal": cards.throttled_fraction_thermal,
-        "throttled_fraction_power": cards.throttled_fraction_power,
-        "throughput_fraction": cards.throughput_fraction,
-        "energy_residual": tick.ledger.residual,
-    } | {name: each(lambda g, t, p=place: t.thermal.temperatures[p]) for name, place in places.items()}
+    return (
+        {
+            "solar_power": each(lambda g, t: t.flows.solar_used),
+            "solar_power_available": each(lambda g, t: t.point.power),
+            "curtailed_power": each(lambda g, t: t.flows.curtailed),
+            "load_power": supplied,
+            "load_demand": supplied + shed,
+            "shed_power": shed,
+            "card_power": cards.power,
+            "overhead_power": each(lambda g, t: t.overhead),
+            "housekeeping_power": loads["housekeeping"],
+            "pump_power": loads["coolant_pump"],
+            "relay_power": loads["relay"],
+            "relay_heat": loads["relay"] - each(lambda g, t: t.exported),
+            "conversion_loss": each(
+                lambda g, t: sum(t.flows.losses.values()) + t.array.harness_loss + t.array.diode_loss
+            ),
+            "battery_power": each(lambda g, t: t.battery.power),
+            "battery_heat": each(lambda g, t: t.battery.heat),
+            "battery_soc": soc,
+            "battery_margin": soc - each(lambda g, t: g.battery.state_of_charge_min),
+            "absorbed_power": each(lambda g, t: t.absorbed),
+            "heat_rejected": each(lambda g, t: t.thermal.heat_rejected),
+            "coolant_heat": each(lambda g, t: t.thermal.coolant_heat),
+            "coolant_mass_flow": each(lambda g, t: g.design.coolant_loop.mass_flow),
+            "bypass_fraction": each(lambda g, t: t.thermal.bypass_fraction),
+            "radiator_margin": each(lambda g, t: np.maximum(t.margin, -1e3)),
+            "junction_temperature_p50": cards.junction_temperature_p50,
+            "junction_temperature_p99": cards.junction_temperature_p99,
+            "junction_temperature_max": cards.junction_temperature_max,
+            "throttled_fraction_thermal": cards.throttled_fraction_thermal,
+            "throttled_fraction_power": cards.throttled_fraction_power,
+            "throttled_fraction_cards": limits.without_cards,
+            "throttled_fraction_link": limits.without_data,
+            "failed_fraction": cards.failed_fraction,
+            "cards_failed": cards.failed_fraction * plant.cards_per_module,
+            "link_rate": tick.relay.rate,
+            "link_demand": limits.link.demand,
+            "throughput_fraction": cards.throughput_fraction,
+            "energy_residual": tick.ledger.residual,
+        }
+        | {
+            f"limited_fraction_{cause}": (limits.limit.code == LIMITS.index(cause)).astype(float)
+            for cause in CAUSES
+        }
+        | {name: each(lambda g, t, p=place: t.thermal.temperatures[p]) for name, place in places.items()}
+    )
 
 
 class Recorder:
@@ -168,7 +190,7 @@ class Recorder:
         for name, value in values.items():
             if find_variable("module", name).sampling == "mean":
                 self._sums[name] = self._sums.get(name, 0.0) + dt * value
-        self._work += dt * np.stack([tick.cards.work_done, tick.cards.work_asked])
+        self._work += dt * np.stack([tick.cards.work_done, tick.limits.asked])
         means = {
             "solar_flux": env.sun_plate.direct[0, 0],
             "albedo_flux": env.nadir_plate.albedo[0, 0],
@@ -184,10 +206,12 @@ class Recorder:
         module = self._last | {name: value / length for name, value in self._sums.items()}
         module["throughput_fraction"] = _ratio(*self._work)
         centers = self._sub_centers(module)
-        whole = self._plant(module, centers) | {
-            "tick_duration": length,
-            "energy_residual": tick.ledger.plant_residual,
-        }
+        whole = self._plant(module, centers) | self._interrupts(tick.end)
+        whole |= {"tick_duration": length, "energy_residual": tick.ledger.plant_residual}
+        if plant.relay.reports:
+            delay = plant.relay.telemetry_delay(tick.end)
+            centers["telemetry_delay"] = np.where(np.isfinite(delay), delay, np.nan)
+            whole["telemetry_delay"] = float(centers["telemetry_delay"].max())
         env, states = tick.environment, tick.environment.states
         orbit = {
             "position": states.position[0],
@@ -219,6 +243,15 @@ class Recorder:
             "card": self._cards(),
             "orbit": orbit,
             "ledger": ledger,
+        }
+
+    def _interrupts(self, time: float) -> dict[str, float]:
+        """Sums over the jobs since the start of the run."""
+        workload = self.plant.workload
+        return {
+            "jobs_interrupted": float(workload.interruptions.sum()),
+            "lost_work": float(workload.lost_work @ workload.cards),
+            "silent_errors": float(self.plant.events.silent_errors(time)),
         }
 
     def _cards(self) -> dict[str, Array]:

@@ -82,6 +82,8 @@ class Variable:
 
 
 _ALL = ("plant", "sub_center", "module")
+_CENTERS = ("plant", "sub_center")
+_PLANT = ("plant",)
 _ORBIT = ("orbit",)
 _BOOKED = ("plant", "module", "ledger")
 _DOUBLE = "float64"
@@ -110,6 +112,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("housekeeping_power", "W", "electrical power of avionics, control and heaters", _ALL),
     Variable("pump_power", "W", "electrical power of the coolant pumps", _ALL),
     Variable("relay_power", "W", "electrical power of the optical relay terminals", _ALL),
+    Variable("relay_heat", "W", "heat of the optical relay terminals: what does not leave as light", _ALL),
     Variable("conversion_loss", "W", "power lost as heat in converters, harness and battery", _ALL),
     Variable("battery_power", "W", "battery power at the terminals, positive when discharging", _ALL),
     Variable("battery_heat", "W", "heat released inside the batteries", _ALL),
@@ -141,7 +144,30 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("junction_temperature_shutdown", "K", "junction temperature where a card stops", _ALL, "static"),
     Variable("throttled_fraction_thermal", "1", "share of card time slowed or stopped by temperature", _ALL),
     Variable("throttled_fraction_power", "1", "share of card time slowed by the power cap", _ALL),
+    Variable("throttled_fraction_cards", "1", "share of card time lost to failed and missing cards", _ALL),
+    Variable("throttled_fraction_link", "1", "share of card time spent waiting for data", _ALL),
     Variable("throughput_fraction", "1", "work done relative to unthrottled cards", _ALL),
+    # What limits the work, and the link
+    *(
+        Variable(
+            f"limited_fraction_{cause}", "1", f"share of the time that {words} held work back most", _ALL
+        )
+        for cause, words in (
+            ("power", "power"),
+            ("heat", "temperature"),
+            ("cards", "missing cards"),
+            ("link", "the relay link"),
+        )
+    ),
+    Variable("link_rate", "bit s-1", "rate of the relay links that are up", _ALL),
+    Variable("link_demand", "bit s-1", "rate that the jobs ask of the relay links", _ALL),
+    Variable("telemetry_delay", "s", "age on the ground of the telemetry made now", _CENTERS, "point"),
+    # Failures and interrupts, cumulative since the start of the run
+    Variable("failed_fraction", "1", "share of the cards that are failed", _ALL),
+    Variable("cards_failed", "1", "cards that are failed", _ALL),
+    Variable("jobs_interrupted", "1", "interrupts of jobs", _PLANT, "point", dtype=_DOUBLE),
+    Variable("lost_work", "s", "card time of work lost to interrupts", _PLANT, "point", dtype=_DOUBLE),
+    Variable("silent_errors", "1", "wrong results that nothing reports", _PLANT, "point", dtype=_DOUBLE),
     Variable("card_count", "1", "number of cards", _ALL, "static", dtype=_DOUBLE),
     Variable("module_count", "1", "number of modules", ("plant", "sub_center"), "static", dtype=_DOUBLE),
     Variable("card_power_limit", "W", "sum of the cards' power limits", _ALL, "static"),

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.card_events import jobs_of
 from twin.case import Case
 from twin.compute import FleetTick
 from twin.environment_track import FaceFluxes, TickEnvironment
+from twin.job_placement import JobPlacement
 from twin.ledger import Ledger
 from twin.module_group import GroupTick
 from twin.plant import Plant
+from twin.relay_network import RelayTick
+from twin.work_limits import WorkLimits, link_load, work_limits
 
 Array = NDArray[np.float64]
 
@@ -34,6 +38,10 @@ class Tick:
         Per class of modules: power, battery, temperatures.
     cards : FleetTick
         Power, heat, throttling and work of all cards, per module.
+    relay : RelayTick
+        Power and rate of the terminals, per module.
+    limits : WorkLimits
+        What holds the work back, per module.
     ledger : Ledger
         Cumulative; the run goes on booking into it.
     """
@@ -43,6 +51,8 @@ class Tick:
     environment: TickEnvironment
     groups: tuple[GroupTick, ...]
     cards: FleetTick
+    relay: RelayTick
+    limits: WorkLimits
     ledger: Ledger
 
     @property
@@ -63,21 +73,22 @@ class Simulation:
         self.plant = plant
         self.time = 0.0
         self.ledger = Ledger(plant.modules)
+        self.assign()
 
     def settle(self) -> None:
         """Start from the thermal balance under the mean fluxes of the first orbit, with the jobs of time zero."""
         plant = self.plant
-        self._place_jobs(0.0)
+        self._place_jobs(0.0, np.zeros(plant.modules))
+        relay = plant.relay.tick(0.0, plant.case.numerics.thermal_step)
         activity = plant.workload.activity(0.0, plant.orbits[0].period)
-        asked = np.append(activity, 0.0)[plant.workload.job_of_card]
-        load = np.add.reduceat(asked, plant.fleet.module_start[:-1])
+        load = self.placement.per_module(activity)
         means = _mean_fluxes(plant)
         for group, faces in zip(plant.groups, means):
             static = group.card.resident_power + group.card.leakage_power
             count = group.design.racks.cards
             power = count * static + load[group.modules] * group.card.dynamic_power
             power = np.minimum(power, count * group.card.power_limit)
-            group.settle(faces, power)
+            group.settle(faces, power, relay)
             for index in range(group.modules.start, group.modules.stop):
                 at = slice(plant.fleet.module_start[index], plant.fleet.module_start[index + 1])
                 plate = group.temperature["cold_plate"][index - group.modules.start]
@@ -86,6 +97,8 @@ class Simulation:
 
     def run(self, stop: float) -> Iterator[Tick]:
         """Yield ticks until `stop` [s since the start of the run]."""
+        self.plant.relay.reach(stop)
+        self.plant.events.reach(stop)
         for environment in self.plant.track.ticks(self.time, stop):
             yield self.tick(environment)
             self.time = environment.time + environment.dt
@@ -93,34 +106,67 @@ class Simulation:
     def tick(self, environment: TickEnvironment) -> Tick:
         """Advance the plant by one tick, in the order in which energy flows."""
         plant, faces = self.plant, environment.faces
+        relay = plant.relay.tick(environment.time, environment.dt)
         points = [group.array_point(f) for group, f in zip(plant.groups, faces)]
-        caps = [group.card_cap(environment, point) for group, point in zip(plant.groups, points)]
-        cards = self._run_cards(environment, np.concatenate(caps))
+        caps = [group.card_cap(environment, point, relay) for group, point in zip(plant.groups, points)]
+        self._strike(environment.time, environment.dt)
+        self._place_jobs(environment.time, np.concatenate(caps))
+        cards, limits = self._run_cards(environment, np.concatenate(caps), relay)
         groups = tuple(
-            group.advance(environment, f, point, cap, cards)
+            group.advance(environment, f, point, cap, cards, relay)
             for group, f, point, cap in zip(plant.groups, faces, points, caps)
         )
         self._book(environment.dt, groups, cards)
-        return Tick(environment.time, environment.dt, environment, groups, cards, self.ledger)
+        return Tick(environment.time, environment.dt, environment, groups, cards, relay, limits, self.ledger)
 
-    def _place_jobs(self, time: float) -> None:
-        plant = self.plant
-        if plant.workload.schedule(time):
-            plant.fleet.assign(plant.workload.job_of_card, len(plant.workload.jobs))
+    def assign(self) -> None:
+        """Tell the cards which jobs they hold."""
+        plant, jobs = self.plant, len(self.plant.workload.jobs)
+        plant.fleet.assign(plant.workload.job_of_card, jobs)
+        self.placement = JobPlacement.of(plant.workload.job_of_card, plant.fleet.module_start, jobs)
 
-    def _run_cards(self, environment: TickEnvironment, cap: Array) -> FleetTick:
-        """Schedule, then advance every card in sub-steps of at most the card step."""
+    def _strike(self, time: float, dt: float) -> None:
+        """Let cards fail, come back and lose their jobs, as of the start of the tick in which that happens."""
+        plant, events = self.plant, self.plant.events.draw_events(time, dt)
+        if not len(events):
+            return
+        plant.fleet.fail(events.failed)
+        plant.fleet.repair(events.replaced)
+        plant.workload.set_usable(events.replaced, True)
+        plant.workload.set_usable(events.failed, False)
+        hit = jobs_of(plant.workload.job_of_card, events.stopped)
+        if hit.size:
+            plant.workload.interrupt(hit, time)
+            self.assign()
+
+    def _place_jobs(self, time: float, cap: Array) -> None:
+        plant, spec = self.plant, self.plant.case.workload
+        preference = None
+        if spec.placement == "coolest":
+            preference = np.concatenate([group.temperature["cold_plate"] for group in plant.groups])
+        elif spec.placement == "most_power":
+            held = self.placement.per_module(plant.workload.power / plant.workload.cards)
+            preference = held - cap
+        budget = np.inf if spec.power_budget is None else spec.power_budget
+        if plant.workload.schedule(time, power_budget=budget, preference=preference):
+            self.assign()
+
+    def _run_cards(
+        self, environment: TickEnvironment, cap: Array, relay: RelayTick
+    ) -> tuple[FleetTick, WorkLimits]:
+        """Advance every card in sub-steps of at most the card step; jobs go no faster than their data."""
         plant, time, dt = self.plant, environment.time, environment.dt
-        self._place_jobs(time)
         steps = max(1, int(np.ceil(dt / plant.case.numerics.card_step - 1e-9)))
         length = dt / steps
         activity = np.array([plant.workload.activity(time + k * length, length) for k in range(steps)])
+        mean = activity.mean(axis=0)
+        link = link_load(self.placement, mean, plant.workload.data_rate, relay.rate, plant.sub_center)
         plate = np.concatenate([group.temperature["cold_plate"] for group in plant.groups])
-        cards = plant.fleet.advance(length, steps, activity, plate, cap)
-        ended = plant.workload.advance(time, dt, cards.job_pace)
-        if ended.size:
-            plant.fleet.assign(plant.workload.job_of_card, len(plant.workload.jobs))
-        return cards
+        cards = plant.fleet.advance(length, steps, activity * link.served, plate, cap)
+        limits = work_limits(plant.workload, self.placement, mean, link, cards, plant.cards_per_module)
+        if plant.workload.advance(time, dt, cards.job_pace * link.served).size:
+            self.assign()
+        return cards, limits
 
     def _book(self, dt: float, groups: tuple[GroupTick, ...], cards: FleetTick) -> None:
         for group, done in zip(self.plant.groups, groups):

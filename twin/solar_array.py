@@ -232,7 +232,8 @@ def maximum_power(
     """
     effective = np.maximum(np.asarray(solar_flux_on_front, dtype=float), 0.0) * kelly_ratio(incidence_cosine)
     current, voltage = max_power_point(parameters.cell, effective, temperature)
-    factor = np.clip(remaining_factor, 0.0, 1.0) * np.clip(strings_available, 0.0, 1.0)
+    # Above 1 for a wing that is better than its kind.
+    factor = np.maximum(remaining_factor, 0.0) * np.clip(strings_available, 0.0, 1.0)
     tracked = parameters.cell_count * parameters.mppt_efficiency * factor * current * voltage
     string_voltage = parameters.cells_in_series * voltage
     diode_share = parameters.blocking_diode_drop / np.maximum(

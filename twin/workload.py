@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twin import scheduler
+from twin import pinned_scheduler, scheduler
 from twin.activity import (
     ActivityTable,
     BatchActivity,
@@ -18,6 +18,7 @@ from twin.activity import (
     TraceActivity,
     TrainingActivity,
 )
+from twin.job_placement import JobPlacement
 
 __all__ = [
     "BatchActivity",
@@ -61,6 +62,12 @@ class Job:
         Power per card that admission reckons with [W].
     activity : Profile
         Activity over time.
+    data_rate : float
+        What a card at full work exchanges with the world outside its sub-center [bit/s].
+    restart_time : float
+        From an interrupt until the job may start again [s].
+    sub_center : int, optional
+        Where it must run; anywhere if not given.
     """
 
     name: str
@@ -71,6 +78,9 @@ class Job:
     estimate: float | None = None
     power_per_card: float = 0.0
     activity: Profile | None = field(default=None)
+    data_rate: float = 0.0
+    restart_time: float = 0.0
+    sub_center: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in _DEFAULT_PROFILE:
@@ -83,6 +93,11 @@ class Job:
             raise ValueError(
                 f"job '{self.name}': duration {self.duration} s, submit_time {self.submit_time} s, "
                 f"power_per_card {self.power_per_card} W; expected duration > 0, a time, and power >= 0"
+            )
+        if not (self.data_rate >= 0.0 and self.restart_time >= 0.0):
+            raise ValueError(
+                f"job '{self.name}': data_rate {self.data_rate} bit/s, restart_time {self.restart_time} s; "
+                "expected values >= 0"
             )
 
     @property
@@ -102,6 +117,8 @@ class Workload:
         Cards of each module.
     backfill_depth : int, optional
         How many queued jobs behind the head are considered for backfill.
+    sub_center : array_like of int, shape (module,), optional
+        Sub-center of each module, for jobs that must run in one; all in sub-center 0 if not given.
 
     Attributes
     ----------
@@ -117,6 +134,14 @@ class Workload:
         How often each job lost its cards.
     lost_work : ndarray, shape (job,)
         Work that was done again or will be, in seconds at full pace [s].
+    ready_time : ndarray, shape (job,)
+        When a waiting job may start: its submission, or the end of its restart [s].
+    usable : ndarray of bool, shape (card,)
+        Cards that may be used, as last given to `schedule`.
+    last_pass : float
+        Time of the last pass over the queue [s].
+    stale : bool
+        Whether cards or jobs changed since then.
 
     Raises
     ------
@@ -124,25 +149,39 @@ class Workload:
         If a job needs more cards than there are.
     """
 
-    def __init__(self, jobs: Sequence[Job], cards_per_module: ArrayLike, backfill_depth: int = 1000) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        cards_per_module: ArrayLike,
+        backfill_depth: int = 1000,
+        sub_center: ArrayLike = 0,
+    ) -> None:
         self.jobs = tuple(jobs)
         counts = np.atleast_1d(np.asarray(cards_per_module, dtype=np.int64))
         self.module_start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         total = int(self.module_start[-1])
+        self.sub_center = np.broadcast_to(np.asarray(sub_center, dtype=np.int64), counts.shape)
         for job in self.jobs:
-            if job.cards > total:
-                raise ValueError(f"job '{job.name}': needs {job.cards} cards, the plant has {total}")
+            here = total if job.sub_center is None else int(counts[self.sub_center == job.sub_center].sum())
+            if job.cards > here:
+                where = "the plant" if job.sub_center is None else f"sub-center {job.sub_center}"
+                raise ValueError(f"job '{job.name}': needs {job.cards} cards, {where} has {here}")
+        self.pinned = np.array([-1 if j.sub_center is None else j.sub_center for j in self.jobs], np.int64)
         self.backfill_depth = backfill_depth
         self.cards = np.array([j.cards for j in self.jobs], np.int64)
         self.power = np.array([j.cards * j.power_per_card for j in self.jobs], float)
         self.duration = np.array([j.duration for j in self.jobs], float)
         self.estimate = np.array([j.duration if j.estimate is None else j.estimate for j in self.jobs], float)
         self.submit_time = np.array([j.submit_time for j in self.jobs], float)
+        self.data_rate = np.array([j.data_rate for j in self.jobs], float)
+        self.restart_time = np.array([j.restart_time for j in self.jobs], float)
         self._order = np.argsort(self.submit_time, kind="stable")
         self._activity = ActivityTable([j.profile for j in self.jobs])
         self._checkpoint = np.array(
             [getattr(j.profile, "checkpoint_interval", np.inf) for j in self.jobs], dtype=float
         )
+        # Requests that are answered stay answered.
+        self._checkpoint[[j.kind == "inference" for j in self.jobs]] = 0.0
         n = len(self.jobs)
         self.state = np.zeros(n, np.int8)
         self.progress = np.zeros(n)
@@ -150,9 +189,11 @@ class Workload:
         self.end_time = np.full(n, np.nan)
         self.interruptions = np.zeros(n, np.int64)
         self.lost_work = np.zeros(n)
+        self.ready_time = self.submit_time.copy()
         self.job_of_card = np.full(total, -1, np.int32)
-        self._stale = True  # cards or jobs changed since the last pass
-        self._last_pass = -np.inf
+        self.usable = np.ones(total, bool)
+        self.stale = True
+        self.last_pass = -np.inf
 
     @property
     def running(self) -> NDArray[np.bool_]:
@@ -173,7 +214,7 @@ class Workload:
         time : float
             Time [s].
         usable : array_like of bool, shape (card,), optional
-            Cards that may be used; a running job with an unusable card is interrupted.
+            Cards that may be used from now on; a running job with an unusable card is interrupted.
         power_budget : float, optional
             Power that the running jobs may add up to, by their `power_per_card` [W].
         preference : array_like, shape (module,), optional
@@ -185,23 +226,42 @@ class Workload:
         bool
             Whether `job_of_card` changed.
         """
-        available = np.ones(self.job_of_card.size, bool) if usable is None else np.asarray(usable, bool)
         changed = False
         if usable is not None:
-            hit = np.unique(self.job_of_card[~available])
+            self.usable[:] = usable
+            hit = np.unique(self.job_of_card[~self.usable])
             hit = hit[hit >= 0]
             if hit.size:
-                self.interrupt(hit)
+                self.interrupt(hit, time)
                 changed = True
-            self._stale = True
-        arrived = (self.submit_time > self._last_pass) & (self.submit_time <= time)
-        if not (self._stale or arrived.any() or np.isfinite(power_budget)):
+            self.stale = True
+        arrived = (self.ready_time > self.last_pass) & (self.ready_time <= time)
+        if not (self.stale or arrived.any() or np.isfinite(power_budget)):
             return changed
-        self._last_pass = time
-        self._stale = False
-        queue = self._order[(self.state[self._order] == WAITING) & (self.submit_time[self._order] <= time)]
+        self.last_pass = time
+        self.stale = False
+        queue = self._order[(self.state[self._order] == WAITING) & (self.ready_time[self._order] <= time)]
         if queue.size == 0:
             return changed
+        order = np.arange(self.module_start.size - 1)
+        if preference is not None:
+            order = np.argsort(np.asarray(preference, dtype=float), kind="stable")
+        free = scheduler.count_free(self.module_start, self.usable, self.job_of_card)
+        admit = self._admit if (self.pinned < 0).all() else self._admit_pinned
+        started = admit(time, queue, free, order, power_budget)
+        self.state[started] = RUNNING
+        self.start_time[started] = time
+        return changed or started.size > 0
+
+    def _admit(
+        self,
+        time: float,
+        queue: NDArray[np.int64],
+        free: NDArray[np.int64],
+        order: NDArray[np.int64],
+        budget: float,
+    ) -> NDArray[np.int64]:
+        """Admit and place jobs that may run anywhere; return those that start."""
         running = np.flatnonzero(self.running)
         remaining = np.maximum(self.estimate - self.progress, 1.0)
         ends = time + remaining[running]
@@ -211,32 +271,75 @@ class Workload:
         run_end[: running.size] = ends[by_end]
         run_cards[: running.size] = self.cards[running][by_end]
         run_power[: running.size] = self.power[running][by_end]
-        free = scheduler.count_free(self.module_start, available, self.job_of_card)
         started = np.empty(queue.size, np.int64)
         count = scheduler.easy_backfill(
             time, queue, self.cards, self.power, remaining, run_end, run_cards, run_power, running.size,
-            int(free.sum()), power_budget - float(self.power[running].sum()), self.backfill_depth, started,
+            int(free.sum()), budget - float(self.power[running].sum()), self.backfill_depth, started,
         )  # fmt: skip
-        order = np.arange(free.size)
-        if preference is not None:
-            order = np.argsort(np.asarray(preference, dtype=float), kind="stable")
-        placed = np.empty(int(self.cards.max()), np.int64)
         for job in started[:count]:
-            missing = scheduler.place_gang(
-                int(job),
-                int(self.cards[job]),
-                order,
-                self.module_start,
-                free,
-                available,
-                self.job_of_card,
-                placed,
-            )
-            if missing:
-                raise RuntimeError(f"job '{self.jobs[job].name}': {missing} cards missing after admission")
-        self.state[started[:count]] = RUNNING
-        self.start_time[started[:count]] = time
-        return changed or count > 0
+            self._place(int(job), order, free)
+        return started[:count]
+
+    def _admit_pinned(
+        self,
+        time: float,
+        queue: NDArray[np.int64],
+        free: NDArray[np.int64],
+        order: NDArray[np.int64],
+        budget: float,
+    ) -> NDArray[np.int64]:
+        """Admit and place jobs of which some must run in one sub-center; return those that start."""
+        centers = int(self.sub_center.max()) + 1
+
+        def place(job: int, spared: int) -> NDArray[np.int64]:
+            here = order if self.pinned[job] < 0 else order[self.sub_center[order] == self.pinned[job]]
+            elsewhere = here[self.sub_center[here] != spared]
+            if free[elsewhere].sum() >= self.cards[job]:
+                here = elsewhere
+            before = free.copy()
+            self._place(job, here, free)
+            return per_center(before - free)
+
+        def per_center(of_module: NDArray[np.int64]) -> NDArray[np.int64]:
+            return np.bincount(self.sub_center, of_module, centers).astype(np.int64)
+
+        held = JobPlacement.of(self.job_of_card, self.module_start, len(self.jobs))
+        running = np.flatnonzero(self.running)
+        holds = np.zeros((len(self.jobs), centers), np.int64)
+        np.add.at(holds, (held.job, self.sub_center[held.module]), held.cards)
+        remaining = np.maximum(self.estimate - self.progress, 1.0)
+        return pinned_scheduler.backfill_pinned(
+            time,
+            queue,
+            pinned_scheduler.Requests(self.cards, self.power, remaining, self.pinned),
+            [pinned_scheduler.Holding(time + remaining[j], holds[j], self.power[j]) for j in running],
+            per_center(free),
+            budget - float(self.power[running].sum()),
+            self.backfill_depth,
+            place,
+        )
+
+    def _place(self, job: int, order: NDArray[np.int64], free: NDArray[np.int64]) -> None:
+        placed = np.empty(int(self.cards[job]), np.int64)
+        missing = scheduler.place_gang(
+            job, int(self.cards[job]), order, self.module_start, free, self.usable, self.job_of_card, placed
+        )
+        if missing:
+            raise RuntimeError(f"job '{self.jobs[job].name}': {missing} cards missing after admission")
+
+    def set_usable(self, cards: ArrayLike, usable: bool) -> None:
+        """Give cards back to the scheduler or take them away from it, without a look at the jobs on them.
+
+        Parameters
+        ----------
+        cards : array_like of int
+            Cards.
+        usable : bool
+            Whether they may be used from now on.
+        """
+        index = np.asarray(cards, dtype=np.int64)
+        self.usable[index] = usable
+        self.stale = self.stale or index.size > 0
 
     def activity(self, time: float, duration: float) -> Floats:
         """Mean activity of every job over an interval, 0 for jobs that do not run.
@@ -279,18 +382,23 @@ class Workload:
             self._free(ended)
         return ended
 
-    def interrupt(self, jobs: ArrayLike) -> None:
-        """Take jobs off their cards; they go back to their last checkpoint and to the queue.
+    def interrupt(self, jobs: ArrayLike, time: float) -> None:
+        """Take jobs off their cards; they go back to their last checkpoint and, after their restart, to the queue.
 
         Parameters
         ----------
         jobs : array_like of int
             Indices of running jobs.
+        time : float
+            Now [s].
         """
         index = np.asarray(jobs, dtype=np.int64)
-        with np.errstate(invalid="ignore"):
-            kept = np.floor(self.progress[index] / self._checkpoint[index]) * self._checkpoint[index]
-        kept = np.where(np.isfinite(self._checkpoint[index]), kept, 0.0)
+        interval, done = self._checkpoint[index], self.progress[index]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            kept = np.floor(done / interval) * interval
+        # Without checkpoints all is lost; an interval of zero keeps everything.
+        kept = np.where(interval > 0.0, np.where(np.isfinite(interval), kept, 0.0), done)
+        self.ready_time[index] = time + self.restart_time[index]
         self.lost_work[index] += self.progress[index] - kept
         self.progress[index] = kept
         self.interruptions[index] += 1
@@ -302,4 +410,4 @@ class Workload:
         gone[jobs] = True
         gone[-1] = False
         self.job_of_card[gone[self.job_of_card]] = -1
-        self._stale = True
+        self.stale = True

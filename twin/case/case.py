@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, ValidationError
 
+from twin.case.availability import GroundStation, RelaySatellite, Reliability
 from twin.case.base import FromLibrary, Model
 from twin.case.components import EnvironmentSet
 from twin.case.errors import CaseError
@@ -54,6 +55,12 @@ class Case(Model):
     """Designs of modules by name."""
     workload: Workload = Workload()
     """What the cards do."""
+    reliability: Reliability | None = None
+    """Failures and upsets of the cards (default: none)."""
+    ground_stations: tuple[GroundStation, ...] = ()
+    """Stations that relay terminals see."""
+    relay_satellites: tuple[RelaySatellite, ...] = ()
+    """Geostationary satellites that relay terminals reach."""
     numerics: Numerics = Numerics()
     """Steps and accuracy."""
 

@@ -8,19 +8,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from twin.case.eclipse import OrbitPlane, longest_eclipse, plane_from_ltan, plane_from_tle
+from twin.case.eclipse import EARTH_RADIUS, OrbitPlane, longest_eclipse, plane_from_ltan, plane_from_tle
 from twin.case.errors import CaseError
 from twin.case.loading import COMMAND_LINE
 from twin.case.module_class import Converter, ModuleClass
 from twin.case.nearest import suggestion
 from twin.case.tree import KeyPath, Node, find, key_text
-from twin.case.types import POWER, PRESSURE, TEMPERATURE
+from twin.case.types import LENGTH, POWER, PRESSURE, TEMPERATURE
 from twin.case.workload import BatchJob, InferenceJob, ReplayJob, TrainingJob
 
 if TYPE_CHECKING:
     from twin.case.case import Case
 
 __all__ = ["compute_power", "contradictions", "orbit_plane"]
+
+
+GEOSTATIONARY_ALTITUDE = 35_786e3
+"""Height above the equator (m)."""
+
+DOSE_ALTITUDES = (700e3, 800e3)
+"""Altitudes for which the dose is tabulated (m)."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ Found = Iterator[_Contradiction]
 
 def contradictions(case: Case, tree: Node) -> list[CaseError]:
     """List all contradictions, each where the case itself, not one that it extends, has a part in it."""
-    checks = (_names, _references, _files, _jobs, _coolant, _battery, _caps, _steps)
+    checks = (_names, _references, _files, _jobs, _coolant, _battery, _caps, _links, _dose, _steps)
     return [_located(found, tree) for check in checks for found in check(case)]
 
 
@@ -115,6 +122,8 @@ def _names(case: Case) -> Found:
     lists: list[tuple[KeyPath, list[str]]] = [
         (("sub_centers",), [center.name for center in case.sub_centers]),
         (("workload", "jobs"), [job.name for job in case.workload.jobs]),
+        (("ground_stations",), [station.name for station in case.ground_stations]),
+        (("relay_satellites",), [relay.name for relay in case.relay_satellites]),
     ]
     for name, design in case.module_classes.items():
         lists.append((("module_classes", name, "body", "faces"), [face.name for face in design.body.faces]))
@@ -181,6 +190,58 @@ def _jobs(case: Case) -> Found:
                 f"at most {available}",
                 also=tuple(("module_classes", name, "racks", "cards") for name in case.module_classes),
             )
+
+    budget = case.workload.power_budget
+    for i, job in enumerate(case.workload.jobs):
+        least = job.cards * (job.power_per_card or 0.0)
+        if budget is not None and least > budget:
+            yield _Contradiction(
+                ("workload", "jobs", i, "power_per_card"),
+                f"for {job.cards} cards is {POWER.format(least)}, more than workload.power_budget",
+                f"at most {POWER.format(budget / job.cards)}",
+                also=(("workload", "power_budget"), ("workload", "jobs", i, "cards")),
+            )
+
+
+def _links(case: Case) -> Found:
+    terminals = [d.relay.terminal for d in case.module_classes.values() if d.relay is not None]
+    for i, job in enumerate(case.workload.jobs):
+        if job.data_rate > 0.0 and not terminals:
+            yield _Contradiction(
+                ("workload", "jobs", i, "data_rate"),
+                "cannot leave a plant without relay terminals",
+                "relay terminals in a module class",
+                "or 0 bit/s",
+                also=tuple(("module_classes", name, "relay") for name in case.module_classes),
+            )
+    for name, design in case.module_classes.items():
+        # The highest orbit of a case is 5900 km above the ground.
+        if design.relay is None or not case.relay_satellites or case.ground_stations:
+            continue
+        reach, height = design.relay.terminal.maximum_range, LENGTH.format(GEOSTATIONARY_ALTITUDE)
+        if reach < GEOSTATIONARY_ALTITUDE - 5900e3:
+            yield _Contradiction(
+                ("module_classes", name, "relay", "terminal"),
+                f"reaches {LENGTH.format(reach)}, and relay_satellites stand {height} high",
+                "a terminal of that range, such as laser-geostationary",
+                "relay_satellites: null drops those that come from extends",
+            )
+
+
+def _dose(case: Case) -> Found:
+    plane = orbit_plane(case)
+    if case.reliability is None or plane is None:
+        return
+    altitude = plane.semi_major_axis - EARTH_RADIUS
+    low, high = DOSE_ALTITUDES
+    if not low <= altitude <= high:
+        yield _Contradiction(
+            ("reliability",),
+            f"needs the dose at {altitude / 1e3:.0f} km, which is known from {low / 1e3:g} to {high / 1e3:g} km",
+            "an orbit between",
+            "or no reliability: null",
+            also=(("orbit", "altitude"),),
+        )
 
 
 def _coolant(case: Case) -> Found:

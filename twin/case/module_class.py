@@ -13,6 +13,7 @@ from twin.case.power import Battery, Bus, ConversionChain, Converter, SolarArray
 from twin.case.types import (
     Conductance,
     Count,
+    DataRate,
     Fraction,
     NonNegativeNumber,
     PositiveArea,
@@ -215,17 +216,17 @@ class Relay(Model):
     """Number of terminals."""
     terminal: Annotated[Terminal, FromLibrary("terminals")]
     """Kind of terminal."""
+    telemetry_rate: DataRate = as_written("1 Mbit/s")
+    """Telemetry of the module that goes to the ground; assumed."""
 
 
 class ModuleSpread(Model):
-    """Standard deviations between modules of one class, relative to the mean."""
+    """Standard deviations between modules of one class, relative to the mean; drawn from `mission.seed`."""
 
     emissivity: NonNegativeNumber = 0.0
     """Of the radiator coating."""
     absorptance: NonNegativeNumber = 0.0
     """Of the radiator coating."""
-    mass_flow: NonNegativeNumber = 0.0
-    """Of the coolant."""
     array_power: NonNegativeNumber = 0.0
     """Of the solar array."""
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from twin.case.base import Model, as_written, wrong
 from twin.case.types import (
     Count,
+    DataRate,
     Duration,
     Fraction,
     LocalTime,
@@ -17,10 +18,10 @@ from twin.case.types import (
     PositivePower,
 )
 
-__all__ = ["BatchJob", "InferenceJob", "Job", "ReplayJob", "TrainingJob", "Workload"]
+__all__ = ["BaseJob", "BatchJob", "InferenceJob", "Job", "ReplayJob", "TrainingJob", "Workload"]
 
 
-class _Job(Model):
+class BaseJob(Model):
     """What all jobs have."""
 
     name: str
@@ -37,9 +38,13 @@ class _Job(Model):
     """Power per card that admission reckons with (default: the card's cap)."""
     sub_center: str | None = None
     """Where it must run (default: anywhere)."""
+    data_rate: DataRate = as_written("0 bit/s")
+    """What a card at full work exchanges with the world outside its sub-center, through relay terminals."""
+    restart_time: Duration = as_written("5 min")
+    """From an interrupt until the job may run again from its last checkpoint; assumed."""
 
 
-class TrainingJob(_Job):
+class TrainingJob(BaseJob):
     """Synchronous training: every card waits for the slowest."""
 
     kind: Literal["training"]
@@ -69,7 +74,7 @@ class TrainingJob(_Job):
         return self
 
 
-class InferenceJob(_Job):
+class InferenceJob(BaseJob):
     """Independent requests that follow the time of day."""
 
     kind: Literal["inference"]
@@ -95,7 +100,7 @@ class InferenceJob(_Job):
         return self
 
 
-class BatchJob(_Job):
+class BatchJob(BaseJob):
     """Constant activity."""
 
     kind: Literal["batch"]
@@ -103,7 +108,7 @@ class BatchJob(_Job):
     """Activity."""
 
 
-class ReplayJob(_Job):
+class ReplayJob(BaseJob):
     """A recorded activity."""
 
     kind: Literal["replay"]
@@ -125,3 +130,7 @@ class Workload(Model):
 
     jobs: tuple[Job, ...] = ()
     """Jobs; cards without one are idle."""
+    placement: Literal["in_order", "coolest", "most_power"] = "in_order"
+    """Modules that a starting job takes first: as listed, with the coolest plates, with most power to spare."""
+    power_budget: PositivePower | None = None
+    """What running jobs may add up to by their `power_per_card` (default: no budget)."""

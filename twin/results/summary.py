@@ -80,10 +80,19 @@ def summary(result: xr.DataTree) -> list[SummaryRow]:
             whole = float(reduction(plant[variable], weights))
             unit = str(plant[variable].attrs["units"])
             rows.append(SummaryRow(name, label, unit, dict(zip(names, parts.tolist())), whole))
-    for cause in ("thermal", "power"):
+    for cause in _CAUSES:
         row = _throttled_card_hours(cause, sub_center, plant, weights, names)
         if row is not None:
             rows.append(row)
+    if "lost_work" in plant and plant.sizes.get("time", 0):
+        # A job may span sub-centers, so that its lost work has no place in one of them.
+        last = plant.isel(time=-1)
+        for name, label, unit, value in (
+            ("lost_card_hours_interrupts", "card-hours lost to interrupts", "h", last["lost_work"] / 3600.0),
+            ("interrupt_count", "interrupts of jobs", "1", last["jobs_interrupted"]),
+        ):
+            alone = float(value) if len(names) == 1 else math.nan
+            rows.append(SummaryRow(name, label, unit, dict.fromkeys(names, alone), float(value)))
     return rows
 
 
@@ -146,8 +155,27 @@ _ROWS: tuple[tuple[str, str, str, Reduction], ...] = (
     ("throttled_fraction_thermal", "throttled_fraction_thermal", "throttled by temperature", _mean),
     ("throttled_fraction_power", "throttled_fraction_power", "throttled by power", _mean),
     ("throughput_fraction", "throughput_fraction", "throughput", _mean),
+    ("limited_fraction_power", "limited_fraction_power", "time limited by power", _mean),
+    ("limited_fraction_heat", "limited_fraction_heat", "time limited by heat", _mean),
+    ("limited_fraction_cards", "limited_fraction_cards", "time limited by cards", _mean),
+    ("limited_fraction_link", "limited_fraction_link", "time limited by link", _mean),
+    ("failed_fraction", "failed_fraction", "failed cards, mean share", _mean),
+    ("relay_power_mean", "relay_power", "relay terminals, mean", _mean),
+    ("link_rate_mean", "link_rate", "relay links, mean rate", _mean),
+    ("link_demand_mean", "link_demand", "relay links, mean demand", _mean),
+    ("telemetry_delay_mean", "telemetry_delay", "telemetry delay, mean", _mean),
+    ("telemetry_delay_max", "telemetry_delay", "telemetry delay, longest", _max),
 )
 """Key, variable, label, reduction over time."""
+
+
+_CAUSES = {
+    "thermal": "throttled by temperature",
+    "power": "throttled by power",
+    "cards": "lost to failed and missing cards",
+    "link": "spent waiting for data",
+}
+"""Causes of lost card time, in words."""
 
 
 def _throttled_card_hours(
@@ -161,7 +189,7 @@ def _throttled_card_hours(
         _mean(sub_center[variable], weights) * sub_center["card_count"] * hours, dtype=np.float64
     )
     whole = float(_mean(plant[variable], weights) * plant["card_count"] * hours)
-    label = f"card-hours throttled by {'temperature' if cause == 'thermal' else 'power'}"
+    label = f"card-hours {_CAUSES[cause]}"
     return SummaryRow(f"throttled_card_hours_{cause}", label, "h", dict(zip(names, parts.tolist())), whole)
 
 

@@ -32,6 +32,9 @@ EXPECTED: dict[str, list[tuple[int | None, str, tuple[str, ...]]]] = {
             ("'2 kWh' is too small", "for 17.1 min", "at least 5.9 kWh", "eclipse_policy"),
         )
     ],
+    "budget-too-small": [
+        (6, "workload.jobs[0].power_per_card", ("'500 W' for 8 cards is 4 kW", "at most 375 W"))
+    ],
     "card-step": [(3, "numerics.card_step", ("'3 s' does not divide thermal_step", "10 s"))],
     "circular-extends": [(2, "extends", ("goes in a circle",))],
     "circular-extends-back": [(1, "extends", ("goes in a circle",))],
@@ -45,6 +48,10 @@ EXPECTED: dict[str, list[tuple[int | None, str, tuple[str, ...]]]] = {
     "coolant-freezes": [(6, f"{S}.coolant_loop.supply_temperature", ("'-25 degC' is below", "-20.5 degC"))],
     "colon-in-value": [(2, "", ("not valid YAML", "description: phase 0: one satellite"))],
     "component-key": [(5, f"{S}.racks.card.idle_powr", ("unknown key", "did you mean 'idle_power'"))],
+    "data-without-terminals": [
+        (8, "workload.jobs[0].data_rate", ("'1 Gbit/s' cannot leave", "relay terminals"))
+    ],
+    "dose-unknown": [(3, "orbit.altitude", ("'1200 km', reliability needs the dose", "from 700 to 800 km"))],
     "discharged-at-start": [(5, f"{S}.battery.initial_state_of_charge", ("'0.5'", "at least 0.7"))],
     "duplicate-key": [(5, "mission.age", ("given twice", "the first is on line 3"))],
     "duplicate-names": [(7, "sub_centers[1].name", ("'satellite' is the name of two items",))],
@@ -53,6 +60,7 @@ EXPECTED: dict[str, list[tuple[int | None, str, tuple[str, ...]]]] = {
     "fraction-of-a-card": [(5, f"{S}.racks.cards", ("'7.5' is not a whole number",))],
     "job-kind": [(5, "workload.jobs[1].kind", ("'trainning'", "did you mean 'training'"))],
     "job-too-large": [(5, "workload.jobs[0].cards", ("'9' is more cards than the plant has: 8",))],
+    "latitude": [(4, "ground_stations[0].latitude", ("'139.5 deg' is out of range", "-90 deg to 90 deg"))],
     "many-problems": [
         (3, "mission.age", ("'3 km' is a length, not a duration",)),
         (5, "numerics.shadow", ("'round'", "conical or cylindrical")),
@@ -77,6 +85,13 @@ EXPECTED: dict[str, list[tuple[int | None, str, tuple[str, ...]]]] = {
     "orbit-both": [(3, "orbit", ("gives altitude and tle", "'tle: null'"))],
     "orbit-neither": [(3, "orbit", ("says nothing of the orbit", "altitude with ltan, tle, omm"))],
     "orbit-without-ltan": [(2, "orbit.ltan", ("is missing", "write ltan: 18:00"))],
+    "rate-of-failures": [
+        (3, "reliability.random_failures", ("'11 %' is dimensionless", "write for example 11 %/yr"))
+    ],
+    "relay-out-of-reach": [
+        (5, f"{S}.relay.terminal", ("reaches 8000 km", "35786 km", "laser-geostationary"))
+    ],
+    "shielding-too-thin": [(3, "reliability.shielding", ("'0.1 mm' is out of range", "from 1 mm to 10 mm"))],
     "syntax": [(4, "", ("not valid YAML", "expected ',' or ']'"))],
     "tab": [(3, "", ("a tab is used for indentation", "two spaces"))],
     "tle-checksum": [(5, "orbit.tle[1]", ("has the checksum 4", "expected 3"))],
@@ -88,6 +103,9 @@ EXPECTED: dict[str, list[tuple[int | None, str, tuple[str, ...]]]] = {
         (5, "sub_centers[0].modules[1].class", ("'satelite'", "did you mean 'satellite'"))
     ],
     "unknown-section": [(2, "workloads", ("unknown key", "did you mean 'workload'"))],
+    "unknown-sub-center": [
+        (5, "workload.jobs[0].sub_center", ("'satelite' is not a sub-center", "did you mean 'satellite'"))
+    ],
     "unknown-unit": [
         (5, f"{S}.coolant_loop.supply_temperature", ("'60 C' has an unknown unit 'C'", "write 60 degC"))
     ],
