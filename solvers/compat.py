@@ -34,6 +34,30 @@ def assemble_matrix(form: Any) -> Any:
     return matrix
 
 
+def without_zeros(matrix: Any) -> Any:
+    """Return the matrix without entries that are zero to rounding; the given one is destroyed.
+
+    Parameters
+    ----------
+    matrix : PETSc.Mat
+        Square, distributed by rows.
+    """
+    from petsc4py import PETSc
+
+    pointers, columns, values = matrix.getValuesCSR()
+    row = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
+    largest = np.maximum.reduceat(np.abs(values), pointers[:-1]) if len(values) else values
+    first = matrix.getOwnershipRange()[0]
+    keep = (np.abs(values) > 1e-14 * largest[row]) | (columns == row + first)
+    if keep.all():
+        return matrix
+    pointers = np.concatenate([[0], np.cumsum(np.bincount(row[keep], minlength=len(pointers) - 1))])
+    csr = (pointers.astype(PETSc.IntType), columns[keep], values[keep])
+    smaller = PETSc.Mat().createAIJ(matrix.getSizes(), csr=csr, comm=matrix.comm)
+    matrix.destroy()
+    return smaller
+
+
 def assemble_owned(form: Any) -> NDArray[np.float64]:
     """Assemble a linear form; return the owned entries, with the parts of other processes added."""
     from dolfinx.la import InsertMode
@@ -62,7 +86,9 @@ def facet_tags(mesh: Any, facets: NDArray[np.int64], values: NDArray[np.int32]) 
     dimension = mesh.topology.dim - 1
     mesh.topology.create_connectivity(dimension, mesh.topology.dim)
     mesh.topology.create_connectivity(dimension, 0)
-    distribute = getattr(dolfinx.io, "distribute_entity_data", None) or dolfinx.io.utils.distribute_entity_data
+    distribute = (
+        getattr(dolfinx.io, "distribute_entity_data", None) or dolfinx.io.utils.distribute_entity_data
+    )
     entities, local_values = distribute(mesh, dimension, facets, values)
     adjacency = dolfinx.graph.adjacencylist(entities)
     tags = local_values.astype(np.int32)

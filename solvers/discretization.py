@@ -21,8 +21,9 @@ from petsc4py import PETSc
 from meshes.dolfinx_mesh import DistributedMesh, to_dolfinx
 from meshes.mesh import Mesh
 from solvers import compat
-from solvers.errors import ModelError
-from solvers.materials import Material, Section
+from solvers.errors import ModelError, nearest
+from solvers.materials import Material, Section, Tabulated
+from solvers.storage import Storage
 
 Array = NDArray[np.float64]
 _VERTEX = {"quadrature_rule": "vertex", "quadrature_degree": 1}
@@ -49,7 +50,9 @@ class Discretization:
         self.size: int = index_map.size_global
         self.node_of_dof = self.distributed.original_node_of_dof(self.space)
         self.properties = self._check(properties)
-        names = comm.bcast((list(mesh.facets), list(mesh.lines), list(mesh.hinges)) if mesh is not None else None, root=0)
+        names = comm.bcast(
+            (list(mesh.facets), list(mesh.lines), list(mesh.hinges)) if mesh is not None else None, root=0
+        )
         self.facet_names: list[str] = names[0]
         self._dg0 = fem.functionspace(self.mesh, ("DG", 0))
         self._dx = ufl.Measure("dx", domain=self.mesh)
@@ -66,7 +69,7 @@ class Discretization:
         regions = self.distributed.region_names
         for name, prop in properties.items():
             if name not in regions:
-                raise ModelError(f"no region {name!r} in the mesh; it has {', '.join(regions)}")
+                raise ModelError(f"no region {name!r} in the mesh; {nearest(name, regions)}")
             wanted = Section if self.is_shell else Material
             if not isinstance(prop, wanted):
                 raise ModelError(f"region {name!r} needs a {wanted.__name__}, not {type(prop).__name__}")
@@ -79,7 +82,9 @@ class Discretization:
         return dict(properties)
 
     def _tag_facets(self, mesh: Mesh | None) -> None:
-        width = 2 if self.is_shell else {"tetrahedron": 3, "hexahedron": 4}.get(self.mesh.topology.cell_name(), 3)
+        width = (
+            2 if self.is_shell else {"tetrahedron": 3, "hexahedron": 4}.get(self.mesh.topology.cell_name(), 3)
+        )
         self._facet_tags: list[Any] = []
         for name in self.facet_names:
             # A facet may carry several names, so each name has tags of its own.
@@ -92,7 +97,7 @@ class Discretization:
     def facet_measure(self, name: str) -> Any:
         """Return the vertex-quadrature measure of a named boundary."""
         if name not in self.facet_names:
-            raise ModelError(f"no boundary {name!r} in the mesh; it has {', '.join(self.facet_names) or 'none'}")
+            raise ModelError(f"no boundary {name!r} in the mesh; {nearest(name, self.facet_names)}")
         number = self.facet_names.index(name)
         facets, tags = self._facet_tags[number]
         if tags is None:
@@ -110,11 +115,15 @@ class Discretization:
     def _conduction_forms(self) -> None:
         u, v = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
         props = [self.properties[name] for name in self.distributed.region_names]
-        values = [p.conductance if isinstance(p, Section) else np.asarray(p.conductivity, float) for p in props]
+        values = [
+            p.conductance if isinstance(p, Section) else np.asarray(p.conductivity, float) for p in props
+        ]
         if any(value.ndim for value in values):
             space = fem.functionspace(self.mesh, ("DG", 0, (3, 3)))
             conductance: Any = fem.Function(space)
-            table = np.stack([np.zeros((3, 3)), *(value if value.ndim else value * np.eye(3) for value in values)])
+            table = np.stack(
+                [np.zeros((3, 3)), *(value if value.ndim else value * np.eye(3) for value in values)]
+            )
             cells = space.dofmap.list.ravel()
             conductance.x.array.reshape(-1, 9)[cells] = table[self.distributed.cell_tags].reshape(-1, 9)
         else:
@@ -128,13 +137,18 @@ class Discretization:
             self._form = compat.compile_form(ufl.inner(conductance * ufl.grad(u), ufl.grad(v)) * self._dx)
             self._residual_form = None
         else:
-            flow = ufl.inner(conductance * self.factor(self.temperature) * ufl.grad(self.temperature), ufl.grad(v))
+            factor = self.factor.symbolic if isinstance(self.factor, Tabulated) else self.factor
+            flow = ufl.inner(conductance * factor(self.temperature) * ufl.grad(self.temperature), ufl.grad(v))
             self._residual_form = compat.compile_form(flow * self._dx)
             self._form = compat.compile_form(ufl.derivative(flow * self._dx, self.temperature, u))
 
     def conduction_matrix(self) -> PETSc.Mat:
-        """Assemble the conduction matrix (the Jacobian of conduction where k depends on T) [W/K]."""
-        return compat.assemble_matrix(self._form)
+        """Assemble the conduction matrix (the Jacobian of conduction where k depends on T) [W/K].
+
+        Entries that symmetry cancels, as on right triangles, are left out of a constant matrix.
+        """
+        matrix = compat.assemble_matrix(self._form)
+        return matrix if self.factor is not None else compat.without_zeros(matrix)
 
     def update_conduction(self, matrix: PETSc.Mat, temperature: Array) -> Array:
         """Reassemble a temperature-dependent conduction Jacobian; return the heat conducted away per node [W]."""
@@ -145,22 +159,28 @@ class Discretization:
         return compat.assemble_owned(self._residual_form)
 
     @cached_property
-    def capacity(self) -> Array:
-        """Lumped heat capacity of each owned node [J/K]."""
-        props = [self.properties[name] for name in self.distributed.region_names]
-        values = [p.heat_capacity if isinstance(p, Section) else p.volumetric_heat_capacity for p in props]
-        return self.lumped(values)
+    def storage(self) -> Storage:
+        """Lumped heat capacity of the owned nodes."""
+        props = [self.properties[name].heat_capacities for name in self.distributed.region_names]
+
+        def lumped(curve: Tabulated | None) -> Array:
+            return self.lumped([sum(value for factor, value in prop if factor == curve) for prop in props])
+
+        curves = dict.fromkeys(factor for prop in props for factor, _ in prop if factor is not None)
+        return Storage(lumped(None), tuple((lumped(curve), curve) for curve in curves))
 
     def lumped(self, per_region: Sequence[float]) -> Array:
         """Return ∫ w·φᵢ over the cells for a weight per region, shape (owned,)."""
         weight = self.cell_function(per_region)
-        return compat.assemble_owned(compat.compile_form(weight * ufl.TestFunction(self.space) * self._dx_vertex))
+        return compat.assemble_owned(
+            compat.compile_form(weight * ufl.TestFunction(self.space) * self._dx_vertex)
+        )
 
     def region_area(self, region: str | None) -> Array:
         """Return the area of a shell face (volume of a solid) that belongs to each owned node [m² or m³]."""
         names = self.distributed.region_names
         if region is not None and region not in names:
-            raise ModelError(f"no region {region!r} in the mesh; it has {', '.join(names)}")
+            raise ModelError(f"no region {region!r} in the mesh; {nearest(region, names)}")
         return self.lumped([1.0 if region in (None, name) else 0.0 for name in names])
 
     def boundary_area(self, name: str) -> Array:

@@ -1,8 +1,8 @@
-"""Krylov solvers for the conduction operator, with a preconditioner that is kept while it serves."""
+"""Linear solvers for conduction with a diagonal that changes, and a preconditioner kept while it serves."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from mpi4py import MPI
@@ -11,12 +11,100 @@ from petsc4py import PETSc
 
 from solvers.coupling import MeshCoupling
 from solvers.errors import ConvergenceError
+from solvers.multigrid import SINGLE_PRECISION_END, Multigrid
 
 Array = NDArray[np.float64]
-Preconditioner = Literal["auto", "jacobi", "lu", "multigrid"]
+Preconditioner = Literal["auto", "jacobi", "lu", "multigrid", "boomeramg"]
 
 #: below this size (dofs) a factorisation costs less than the iterations it saves
 LU_SIZE = 40_000
+
+
+class StageSolver(Protocol):
+    """Solves (K + diagonal − couplings)·x = b again and again.
+
+    Attributes
+    ----------
+    iterations : int
+        Of the last solve.
+    """
+
+    iterations: int
+
+    def set_diagonal(self, extra: Array) -> None:
+        """Set the operator to K + diag(extra)."""
+        ...
+
+    def solve(self, rhs: Array, norm: float, absolute: float) -> Array:
+        """Solve until the residual norm is below `absolute`, or as far as the method goes; `norm` is that of `rhs`."""
+        ...
+
+    def destroy(self) -> None:
+        """Free the PETSc objects."""
+        ...
+
+
+def stage_solver(
+    matrix: PETSc.Mat, couplings: list[MeshCoupling], preconditioner: Preconditioner
+) -> StageSolver:
+    """Return the solver for the stages of a transient; takes the matrix over.
+
+    Parameters
+    ----------
+    matrix : PETSc.Mat
+        K with fixed rows and columns already cleared.
+    couplings : list of MeshCoupling
+    preconditioner : {"auto", "jacobi", "lu", "multigrid", "boomeramg"}
+        ``auto``: a factorisation for small problems, multigrid in single precision for large ones.
+    """
+    if preconditioner == "auto":
+        preconditioner = "lu" if matrix.getSize()[0] <= LU_SIZE else "multigrid"
+    if preconditioner == "multigrid" and not couplings:
+        return MultigridSolver(matrix)
+    return LinearSolver(matrix, couplings, preconditioner)
+
+
+class MultigridSolver:
+    """Conjugate gradients and multigrid in single precision for a symmetric operator.
+
+    One call reduces the residual by at most six digits; Newton's residuals, in double precision, do the rest.
+
+    Parameters
+    ----------
+    matrix : PETSc.Mat
+        Taken over.
+    """
+
+    def __init__(self, matrix: PETSc.Mat):
+        self.matrix = matrix
+        self.iterations = 0
+        self._grid: Multigrid | None = None
+        self._digits = np.nan
+        self._reference = 0.0
+
+    def set_diagonal(self, extra: Array) -> None:
+        """Set the operator to K + diag(extra); levels that no longer serve are built anew."""
+        if self._grid is None or self._digits < 0.6 * self._reference:
+            self._grid = Multigrid(self.matrix, extra)
+            self._reference = 0.0
+        else:
+            self._grid.set_diagonal(extra)
+
+    def solve(self, rhs: Array, norm: float, absolute: float) -> Array:
+        """Solve until the residual norm is below `absolute`, or as far as single precision goes."""
+        assert self._grid is not None
+        relative = max(absolute / norm, SINGLE_PRECISION_END)
+        solution = self._grid.solve(rhs, norm, relative)
+        self.iterations = self._grid.iterations
+        # Digits gained per iteration; the first ones of a solve come cheap.
+        if self.iterations > 3:
+            self._digits = -np.log10(relative) / self.iterations
+            self._reference = self._reference or self._digits
+        return np.multiply(solution, norm, dtype=np.float64)
+
+    def destroy(self) -> None:
+        """Free the PETSc objects."""
+        self.matrix.destroy()
 
 
 class _CoupledOperator:
@@ -38,27 +126,23 @@ class LinearSolver:
     Parameters
     ----------
     matrix : PETSc.Mat
-        K with fixed rows and columns already cleared; it is copied.
-    couplings : list of Coupling
+        K with fixed rows and columns already cleared; taken over.
+    couplings : list of MeshCoupling
         Non-symmetric exchange with a network; makes the method GMRES instead of conjugate gradients.
     preconditioner : {"auto", "jacobi", "lu", "multigrid"}
-        ``auto``: a factorisation for small problems, Jacobi for large ones in time, multigrid for steady ones.
-    steady : bool
-        Whether the diagonal lacks the capacity term.
+        ``auto``: a factorisation for small problems, hypre's BoomerAMG for large ones.
     """
 
-    def __init__(
-        self, matrix: PETSc.Mat, couplings: list[MeshCoupling], preconditioner: Preconditioner, steady: bool = False
-    ):
+    def __init__(self, matrix: PETSc.Mat, couplings: list[MeshCoupling], preconditioner: Preconditioner):
         self.comm = matrix.comm.tompi4py()
-        self.matrix = matrix.duplicate(copy=True)
+        self.matrix = matrix
         self.base_diagonal: Array = matrix.getDiagonal().array.copy()
         self._diagonal = self.matrix.createVecRight()
         self.right, self.solution = self.matrix.createVecLeft(), self.matrix.createVecRight()
         self.couplings = couplings
         size = matrix.getSize()[0]
         if preconditioner == "auto":
-            preconditioner = "lu" if size <= LU_SIZE else ("multigrid" if steady else "jacobi")
+            preconditioner = "lu" if size <= LU_SIZE else "boomeramg"
         self.preconditioner = preconditioner
         self.operator = self.matrix
         if couplings:
@@ -85,12 +169,18 @@ class LinearSolver:
             if self.comm.size > 1:
                 pc.setFactorSolverType("mumps")
         elif self.preconditioner == "multigrid":
+            pc.setType("python")
+        elif self.preconditioner == "boomeramg":
             pc.setType("hypre")
             pc.setHYPREType("boomeramg")
             options = PETSc.Options()
             prefix = f"dawndusk_{id(self):x}_"
             self.ksp.setOptionsPrefix(prefix)
-            for key, value in {"strong_threshold": 0.25, "coarsen_type": "HMIS", "interp_type": "ext+i"}.items():
+            for key, value in {
+                "strong_threshold": 0.25,
+                "coarsen_type": "HMIS",
+                "interp_type": "ext+i",
+            }.items():
                 options[f"{prefix}pc_hypre_boomeramg_{key}"] = value
             self.ksp.setFromOptions()
         else:
@@ -106,8 +196,16 @@ class LinearSolver:
         if not reuse:
             self._fresh = False
         self.ksp.setOperators(self.operator, self.matrix)
+        if self.preconditioner == "multigrid" and not reuse:
+            self.ksp.getPC().setPythonContext(Multigrid(self.matrix, np.zeros_like(extra)))
 
-    def solve(self, rhs: Array, absolute: float, relative: float = 1e-13, limit: int = 2000) -> Array:
+    def replace(self, matrix: PETSc.Mat) -> None:
+        """Take over another K of the same layout."""
+        self.base_diagonal = matrix.getDiagonal().array.copy()
+        matrix.copy(self.matrix, structure=PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+        matrix.destroy()
+
+    def solve(self, rhs: Array, norm: float, absolute: float) -> Array:
         """Solve for `rhs` until the residual norm is below `absolute`; return the owned entries.
 
         Raises
@@ -115,15 +213,18 @@ class LinearSolver:
         ConvergenceError
             If the iterations run out, or the numbers are not finite.
         """
+        del norm
         self.right.array[:] = rhs
-        self.ksp.setTolerances(rtol=relative, atol=absolute, max_it=limit)
+        self.ksp.setTolerances(rtol=1e-13, atol=absolute, max_it=2000)
         self.ksp.solve(self.right, self.solution)
         self.iterations = self.ksp.getIterationNumber()
         if not self._fresh:
             self._fresh, self._reference = True, self.iterations
         reason = self.ksp.getConvergedReason()
         if reason < 0 and reason != PETSc.KSP.ConvergedReason.DIVERGED_MAX_IT:
-            raise ConvergenceError(f"linear solve failed (PETSc reason {reason}) after {self.iterations} iterations")
+            raise ConvergenceError(
+                f"linear solve failed (PETSc reason {reason}) after {self.iterations} iterations"
+            )
         return np.asarray(self.solution.array)
 
     def destroy(self) -> None:

@@ -34,49 +34,61 @@ def solve_nonlinear(model: ThermalModel, state: Array, time: float) -> Array:
     Raises
     ------
     ConvergenceError
-        If neither converges.
+        If neither converges; its ``state`` is the last good one.
     """
     try:
         return _newton(model, state, time)
     except ConvergenceError:
-        near = state.copy()
-        step = 1.0
-        for _ in range(60):
-            try:
-                moved = model.solve_stage(near, step, time, near)
-            except ConvergenceError:
-                step *= 0.1
-                continue
-            change = model.max_norm(moved - near)
-            near, step = moved, step * 5.0
-            if change < 1e-3 and step > 1e6:
-                break
-        return _newton(model, near, time)
+        near = _approach(model, state, time)
+        try:
+            return _newton(model, near, time)
+        except ConvergenceError as error:
+            error.state = near
+            raise
+
+
+def _approach(model: ThermalModel, state: Array, time: float) -> Array:
+    """Take implicit steps that grow while they converge, with the loads of one time."""
+    near, step = state.copy(), 1.0
+    for _ in range(60):
+        try:
+            moved = model.solve_stage(near, step, time, near)
+        except ConvergenceError:
+            step *= 0.1
+            continue
+        change = model.max_norm(moved - near)
+        near, step = moved, step * 5.0
+        if change < 1e-3 and step > 1e6:
+            break
+    return near
 
 
 def _newton(model: ThermalModel, state: Array, time: float) -> Array:
-    loads = model._gather_loads(time)
+    system, conduction = model.system, model.conduction
+    model.loads.gather(time)
     nodes, networks = model.split(state)
     for coupling, values in zip(model.couplings, networks):
         coupling.begin(values, np.inf, values, time)
-    storage = np.zeros(model.owned)
-    solver = model._solver(steady=True)
+    solver = conduction.steady(model.couplings)
     x, f = solver.matrix.createVecRight(), solver.matrix.createVecLeft()
     x.array[:] = nodes
+    conduction.impose(x.array, time)
     start = x.array.copy()
-    model._impose(x.array, time)
     progress = {"missing": np.inf, "flow": 0.0}
 
+    def evaluate(at: PETSc.Vec) -> None:
+        progress["missing"], progress["flow"] = system.balance(
+            at.getArray(readonly=True).copy(), start, np.inf
+        )
+
     def function(_: PETSc.SNES, at: PETSc.Vec, out: PETSc.Vec) -> None:
-        missing, _, norm, flow = model.balance_nodes(at.getArray(readonly=True).copy(), start, storage, loads)
-        np.negative(missing, out=out.array)
-        progress["missing"], progress["flow"] = norm, flow
+        evaluate(at)
+        np.negative(system.residual, out=out.array)
 
     def jacobian(_: PETSc.SNES, at: PETSc.Vec, *__: PETSc.Mat) -> None:
-        _, diagonal, _, _ = model.balance_nodes(at.getArray(readonly=True).copy(), start, storage, loads)
-        if model._nonlinear:
-            solver.replace(model._conduction, model._fixed_dofs())
-        solver.set_diagonal(diagonal)
+        evaluate(at)
+        conduction.renew_steady()
+        solver.set_diagonal(system.diagonal)
 
     def converged(_: PETSc.SNES, iteration: int, __: tuple[float, float, float]) -> int:
         reason = PETSc.SNES.ConvergedReason
@@ -98,11 +110,9 @@ def _newton(model: ThermalModel, state: Array, time: float) -> Array:
     solution = x.array.copy()
     reason = snes.getConvergedReason()
     # A line search that cannot go on may still have met the tolerance to rounding.
-    model.balance_nodes(solution, start, storage, loads)
-    snes.destroy()
-    if reason < 0 and progress["missing"] > 1e3 * model.tolerance * progress["flow"]:
-        raise ConvergenceError(model._where(np.nan, progress["missing"], progress["flow"]))
-    result = np.concatenate([solution, *(c.temperature for c in model.couplings)])
-    x.destroy()
-    f.destroy()
-    return result
+    missing, flow = system.balance(solution, start, np.inf)
+    for thing in (snes, x, f):
+        thing.destroy()
+    if reason < 0 and not missing <= 1e3 * model.tolerance * flow:
+        raise ConvergenceError(system.where("steady solve", missing, flow), state=state)
+    return np.concatenate([solution, *(c.temperature for c in model.couplings)])

@@ -19,49 +19,39 @@ A plate that radiates from one face and takes 500 W/m² on the other::
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
-from petsc4py import PETSc
 from scipy import sparse
 
 from meshes.mesh import Mesh
-from solvers.boundary_conditions import Convection, FixedTemperature, Flux, Radiation, Surface, Value, evaluate
+from solvers.boundary_conditions import (
+    Convection,
+    FixedTemperature,
+    Flux,
+    Radiation,
+    Surface,
+    Thermostat,
+    Value,
+)
+from solvers.conduction import Conduction
 from solvers.constants import SPACE_TEMPERATURE, STEFAN_BOLTZMANN
 from solvers.coupling import FarPower, MeshCoupling, NetworkCoupling, RadiationCoupling
 from solvers.discretization import Discretization
-from solvers.errors import ConvergenceError, ModelError
-from solvers.integrator import STAGE_TIMES, STAGE_WEIGHTS, Step, integrate
-from solvers.kernels import node_balance
-from solvers.linear import LinearSolver, Preconditioner, global_sums
+from solvers.errors import ModelError, nearest
+from solvers.heat_balance import Balance, step_balance
+from solvers.integrator import Step, integrate
+from solvers.linear import Preconditioner, global_sums
+from solvers.loads import NodeLoads
 from solvers.materials import Material, Section
 from solvers.network import Network
 from solvers.radiation import SurfaceExchange
+from solvers.stage import StageSystem
 from solvers.steady import solve_nonlinear
+from solvers.ways_out import check_ways_out
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Balance:
-    """Heat over a step, all processes together [J].
-
-    ``absorbed + convected + fixed + coupled − emitted − stored = residual``
-    """
-
-    absorbed: float
-    emitted: float
-    convected: float
-    fixed: float
-    coupled: float
-    stored: float
-
-    @property
-    def residual(self) -> float:
-        """What the solver left unbalanced [J]."""
-        return self.absorbed + self.convected + self.fixed + self.coupled - self.emitted - self.stored
 
 
 class ThermalModel:
@@ -75,7 +65,7 @@ class ThermalModel:
     comm : MPI.Comm
     stefan_boltzmann : float
         [W/m²K⁴]; for cases that state their own.
-    preconditioner : {"auto", "jacobi", "lu", "multigrid"}
+    preconditioner : {"auto", "jacobi", "lu", "multigrid", "boomeramg"}
     tolerance : float
         Norm of the unbalanced heat relative to the norm of the heat that flows.
 
@@ -100,17 +90,18 @@ class ThermalModel:
         self.owned = self.discretization.owned
         self.sigma = stefan_boltzmann
         self.tolerance = tolerance
-        self.preconditioner: Preconditioner = preconditioner
-        self.capacity = self.discretization.capacity
-        self.radiation: list[Radiation] = []
-        self.fluxes: list[Flux] = []
-        self.convection: list[Convection] = []
-        self.fixed: list[FixedTemperature] = []
+        self.storage = self.discretization.storage
+        self.loads = NodeLoads(self.owned, stefan_boltzmann)
+        self.conduction = Conduction(self.discretization, preconditioner)
         self.couplings: list[MeshCoupling] = []
-        self._conduction = self.discretization.conduction_matrix()
-        self._nonlinear = self.discretization.factor is not None
-        self._solvers: dict[bool, LinearSolver] = {}
-        self._work: dict[str, Array] = {}
+        self.thermostats: list[Thermostat] = []
+        self.system = StageSystem(self.storage, self.loads, self.conduction, self.couplings, tolerance)
+        self._surfaces: dict[tuple[str, str | None], Array] = {}
+
+    @property
+    def capacity(self) -> Array:
+        """Heat capacity of each owned node [J/K], without parts that depend on temperature."""
+        return self.storage.constant
 
     # -- surfaces ---------------------------------------------------------------------------------
 
@@ -132,7 +123,11 @@ class ThermalModel:
         if not self.discretization.is_shell:
             raise ModelError("a solid has boundaries, not faces; use boundary(name)")
         name = f"{side} of {region}" if region else side
-        return self._surface(name, self.discretization.region_area(region))
+        # Both faces share one array, so that what acts on them is summed before any loop over nodes.
+        key = ("face", region)
+        if key not in self._surfaces:
+            self._surfaces[key] = self.discretization.region_area(region)
+        return self._surface(name, self._surfaces[key])
 
     def boundary(self, name: str) -> Surface:
         """Return a named boundary: an edge of a shell (times its thickness) or a face of a solid."""
@@ -150,30 +145,60 @@ class ThermalModel:
         self, surface: Surface, emissivity: float | Array, sink_temperature: Value = SPACE_TEMPERATURE
     ) -> Radiation:
         """Let a surface radiate to a black sink; return the condition, whose values may change between steps."""
-        self.radiation.append(Radiation(surface, emissivity, sink_temperature))
-        return self.radiation[-1]
+        self.loads.radiation.append(Radiation(surface, emissivity, sink_temperature))
+        return self.loads.radiation[-1]
 
     def absorb(self, surface: Surface, value: Value = 0.0) -> Flux:
         """Let a surface absorb a heat flux [W/m²]; return the condition, whose value may change between steps."""
-        self.fluxes.append(Flux(surface, value))
-        return self.fluxes[-1]
+        self.loads.fluxes.append(Flux(surface, value))
+        return self.loads.fluxes[-1]
 
     def convect(self, surface: Surface, coefficient: float | Array, fluid_temperature: Value) -> Convection:
         """Let a surface exchange heat with a fluid [W/m²K, K]."""
-        self.convection.append(Convection(surface, coefficient, fluid_temperature))
-        return self.convection[-1]
+        self.loads.convection.append(Convection(surface, coefficient, fluid_temperature))
+        return self.loads.convection[-1]
 
     def fix(self, boundary: str, temperature: Value) -> FixedTemperature:
         """Prescribe the temperature of a named boundary [K]."""
-        nodes = self.comm.bcast(np.unique(self.mesh.facet(boundary)) if self.mesh is not None else None, root=0)
+        known = self.discretization.facet_names
+        if boundary not in known:
+            raise ModelError(f"no boundary {boundary!r} in the mesh; {nearest(boundary, known)}")
+        nodes = self.comm.bcast(
+            np.unique(self.mesh.facet(boundary)) if self.mesh is not None else None, root=0
+        )
         return self.fix_nodes(boundary, nodes, temperature)
 
     def fix_nodes(self, name: str, nodes: NDArray[np.int64], temperature: Value) -> FixedTemperature:
         """Prescribe the temperature of mesh nodes [K]."""
         _, dofs = self.discretization.owned_dofs(np.asarray(nodes))
-        self.fixed.append(FixedTemperature(name, dofs, temperature))
-        self._solvers.clear()
-        return self.fixed[-1]
+        condition = FixedTemperature(name, dofs, temperature)
+        self.conduction.fix(condition)
+        return condition
+
+    def heat(
+        self, surface: Surface, power: float, sensor: Surface | int, on_below: float, off_above: float
+    ) -> Thermostat:
+        """Heat a surface by a heater with a thermostat, which :meth:`integrate` switches on time.
+
+        Parameters
+        ----------
+        surface : Surface
+            Where the heater sits; its power is spread evenly.
+        power : float
+            While it is on [W].
+        sensor : Surface or int
+            Whose mean temperature, or the mesh node whose temperature, is compared.
+        on_below, off_above : float
+            Thresholds of the hysteresis [K].
+        """
+        weights = np.zeros(self.owned)
+        if isinstance(sensor, Surface):
+            weights += sensor.node_area / sensor.area
+        else:
+            weights[self.discretization.owned_dofs(np.array([sensor]))[1]] = 1.0
+        flux = self.absorb(surface, 0.0)
+        self.thermostats.append(Thermostat(flux, power, weights, on_below, off_above, self.comm))
+        return self.thermostats[-1]
 
     def connect(self, pairs: str | NDArray[np.int64], conductance: float | Array) -> None:
         """Join node pairs by conductances: a hinge, a bolted joint, a contact.
@@ -189,7 +214,7 @@ class ThermalModel:
             named = self.mesh.hinges if self.mesh is not None else {}
             if self.comm.rank == 0 and pairs not in named:
                 self.comm.bcast(None, root=0)
-                raise ModelError(f"no hinge {pairs!r} in the mesh; it has {', '.join(named) or 'none'}")
+                raise ModelError(f"no hinge {pairs!r} in the mesh; {nearest(pairs, named)}")
             nodes = self.comm.bcast(named.get(pairs), root=0)
             if nodes is None:
                 raise ModelError(f"no hinge {pairs!r} in the mesh")
@@ -199,12 +224,7 @@ class ThermalModel:
         if not np.all(each >= 0.0):
             raise ModelError(f"joint conductance {conductance} W/K; expected 0 or more")
         each = np.full(len(nodes), float(each) / len(nodes)) if each.ndim == 0 else each
-        joint = self.discretization.pair_matrix(nodes, each)
-        self._conduction.axpy(1.0, joint, structure=PETSc.Mat.Structure.DIFFERENT_NONZERO_PATTERN)
-        joint.destroy()
-        if self._nonlinear:
-            raise ModelError("joints with temperature-dependent conductivity are not served; use a mean conductivity")
-        self._solvers.clear()
+        self.conduction.join(nodes, each)
 
     def couple(self, network: Network, nodes: Mapping[str, int]) -> NetworkCoupling:
         """Couple the ports of a network to mesh nodes.
@@ -216,7 +236,7 @@ class ThermalModel:
         """
         coupling = NetworkCoupling(network, nodes, self.discretization)
         self.couplings.append(coupling)
-        self._solvers.clear()
+        self.conduction.forget_solvers()
         return coupling
 
     def enclose(
@@ -250,7 +270,7 @@ class ThermalModel:
                     )
         coupling = RadiationCoupling(exchange, shares, far_emissive_power or {}, d)
         self.couplings.append(coupling)
-        self._solvers.clear()
+        self.conduction.forget_solvers()
         return coupling
 
     # -- state ------------------------------------------------------------------------------------
@@ -286,7 +306,9 @@ class ThermalModel:
 
     def area_mean(self, surface: Surface, state: Array) -> float:
         """Return the mean temperature of a surface [K]."""
-        return float(global_sums(self.comm, float(surface.node_area @ self.split(state)[0]))[0]) / surface.area
+        return (
+            float(global_sums(self.comm, float(surface.node_area @ self.split(state)[0]))[0]) / surface.area
+        )
 
     def max_norm(self, values: Array) -> float:
         """Return the largest absolute change of any node on any process, of the networks' free nodes included."""
@@ -295,91 +317,10 @@ class ThermalModel:
         own = max([own, *(c.max_norm(v) for c, v in zip(self.couplings, networks))])
         return float(self.comm.allreduce(own, op=MPI.MAX))
 
-    # -- loads ------------------------------------------------------------------------------------
-
-    def _gather_loads(self, time: float) -> tuple[Array, Array, Array]:
-        """Return σ·Σε·A, Σh·A and the heat put in, per owned node."""
-        work = self._work
-        if not work:
-            for name in ("radiating", "film", "load", "residual", "diagonal", "storage", "zero"):
-                work[name] = np.zeros(self.owned)
-            work["conducted"] = np.zeros(self.owned)
-        radiating, film, load = work["radiating"], work["film"], work["load"]
-        radiating[:] = film[:] = load[:] = 0.0
-        for r in self.radiation:
-            radiating += (self.sigma * np.asarray(r.emissivity)) * r.surface.node_area
-            sink = np.asarray(evaluate(r.sink_temperature, time))
-            if np.any(sink != 0.0):
-                load += (self.sigma * np.asarray(r.emissivity) * sink**4) * r.surface.node_area
-        for flux in self.fluxes:
-            load += np.asarray(evaluate(flux.value, time)) * flux.surface.node_area
-        for c in self.convection:
-            film += np.asarray(c.coefficient) * c.surface.node_area
-            load += (np.asarray(c.coefficient) * np.asarray(evaluate(c.fluid_temperature, time))) * c.surface.node_area
-        return radiating, film, load
-
-    def _impose(self, temperature: Array, time: float) -> None:
-        for condition in self.fixed:
-            temperature[condition.dofs] = evaluate(condition.value, time)
-
-    def _fixed_dofs(self) -> NDArray[np.int64]:
-        return np.unique(np.concatenate([c.dofs for c in self.fixed])) if self.fixed else np.empty(0, dtype=np.int64)
-
-    def _solver(self, steady: bool) -> LinearSolver:
-        if steady not in self._solvers:
-            matrix = self._conduction.duplicate(copy=True)
-            offset = matrix.getOwnershipRange()[0]
-            matrix.zeroRowsColumns((self._fixed_dofs() + offset).astype(PETSc.IntType), diag=1.0)
-            self._solvers[steady] = LinearSolver(matrix, list(self.couplings), self.preconditioner, steady)
-            matrix.destroy()
-        return self._solvers[steady]
-
-    def _conducted(self, temperature: Array) -> Array:
-        if self._nonlinear:
-            return self.discretization.update_conduction(self._conduction, temperature)
-        vec = self._solver_vectors()
-        vec[0].array[:] = temperature
-        self._conduction.mult(vec[0], vec[1])
-        return np.asarray(vec[1].array)
-
-    def _solver_vectors(self) -> tuple[PETSc.Vec, PETSc.Vec]:
-        if not hasattr(self, "_vectors"):
-            self._vectors = (self._conduction.createVecRight(), self._conduction.createVecLeft())
-        return self._vectors
-
-    def balance_nodes(
-        self, temperature: Array, start: Array, storage: Array, loads: tuple[Array, Array, Array]
-    ) -> tuple[Array, Array, float, float]:
-        """Return (heat missing per node, diagonal slope, norm of the missing, norm of what flows) [W, W/K].
-
-        The networks must have been given the step (`NetworkCoupling.begin`).
-        """
-        radiating, film, load = loads
-        conducted = self._conducted(temperature)
-        residual, diagonal = self._work["residual"], self._work["diagonal"]
-        sums = node_balance(
-            temperature, start, storage, radiating, film, load, conducted, residual, diagonal
-        )
-        missing, *flows = sums
-        for coupling in self.couplings:
-            heat = coupling.heat(temperature)
-            residual += heat
-            diagonal += coupling.diagonal
-            flows.append(float(heat @ heat))
-        fixed = self._fixed_dofs()
-        if fixed.size:
-            flows.append(float(conducted @ conducted))
-            residual[fixed] = 0.0
-            diagonal[fixed] = 0.0
-        if fixed.size or self.couplings:
-            missing = float(residual @ residual)
-        missing, *flows = global_sums(self.comm, missing, *flows)
-        return residual, diagonal, float(np.sqrt(missing)), float(np.sqrt(np.sum(flows)))
-
     # -- solving ----------------------------------------------------------------------------------
 
     def solve_stage(self, start: Array, step: float, time: float, guess: Array) -> Array:
-        """Solve ``C (T − start)/step = Q(time, T)`` (see `solvers.integrator.StageProblem`).
+        """Solve ``(H(T) − H(start))/step = Q(time, T)`` (see `solvers.integrator.StageProblem`).
 
         Newton's method with a diagonal that changes and linear solves only as exact as the next step needs.
 
@@ -388,44 +329,22 @@ class ThermalModel:
         ConvergenceError
             With the time and the node that is farthest from balance.
         """
-        loads = self._gather_loads(time)
         nodes, networks = self.split(guess)
         begin, network_start = self.split(start)
-        temperature = nodes.copy()
-        self._impose(temperature, time)
         for coupling, first, initial in zip(self.couplings, network_start, networks):
             coupling.begin(first, step, initial, time)
-        storage = self._work["storage"]
-        np.divide(self.capacity, step, out=storage)
-        solver = self._solver(steady=False)
-        previous = np.inf
-        for _ in range(30):
-            residual, diagonal, missing, flow = self.balance_nodes(temperature, begin, storage, loads)
-            target = self.tolerance * flow
-            if missing <= target:
-                return np.concatenate([temperature, *(c.temperature for c in self.couplings)])
-            if not np.isfinite(missing) or missing > 1e3 * previous:
-                break
-            previous = missing
-            if self._nonlinear:
-                self._solvers.pop(False, None)
-                solver = self._solver(steady=False)
-            solver.set_diagonal(diagonal)
-            temperature += solver.solve(residual, absolute=0.3 * target)
-        raise ConvergenceError(self._where(time, missing, flow), time)
+        temperature = self.system.solve(begin, step, time, nodes)
+        if not self.couplings:
+            return temperature
+        return np.concatenate([temperature, *(c.temperature for c in self.couplings)])
 
-    def _where(self, time: float, missing: float, flow: float) -> str:
-        residual = self._work["residual"]
-        worst = int(np.argmax(np.abs(residual))) if residual.size else 0
-        size = float(np.abs(residual[worst])) if residual.size else 0.0
-        node = int(self.discretization.node_of_dof[worst]) if residual.size else -1
-        _, rank = self.comm.allreduce((size, self.comm.rank), op=MPI.MAXLOC)
-        node, size = self.comm.bcast((node, size), root=rank)
-        moment = "steady solve" if np.isinf(time) or np.isnan(time) else f"step to t = {time:g} s"
-        return (
-            f"{moment}: heat balance stays {missing:.3g} W off against {flow:.3g} W that flow "
-            f"(tolerance {self.tolerance:g}); the worst node is {node} with {size:.3g} W"
-        )
+    def extrapolate(self, first: Array, second: Array, factor: float) -> Array:
+        """Return H⁻¹(H(first) + factor·(H(second) − H(first))) (see `solvers.integrator.StageProblem`)."""
+        state = first + factor * (second - first)
+        if self.storage.curves:
+            n = self.owned
+            state[:n] = self.storage.extrapolate(first[:n], second[:n], factor)
+        return state
 
     def solve_steady(self, guess: Array | float = 300.0, time: float = 0.0) -> Array:
         """Return the steady state, from a temperature field, a number or a state [K].
@@ -437,7 +356,7 @@ class ThermalModel:
         ConvergenceError
             If Newton's method with line search and pseudo-transient continuation both fail.
         """
-        self._check_way_out()
+        check_ways_out(self)
         state = self.state(guess) if np.ndim(guess) == 0 else np.asarray(guess, dtype=float).copy()
         if state.size == self.discretization.distributed.node_count and state.size != self._state_size():
             state = self.state(state)
@@ -446,20 +365,12 @@ class ThermalModel:
     def _state_size(self) -> int:
         return self.owned + sum(c.state_size for c in self.couplings)
 
-    def _check_way_out(self) -> None:
-        loads = self._gather_loads(0.0)
-        ways = float(loads[0].sum() + loads[1].sum() + self._fixed_dofs().size)
-        if global_sums(self.comm, ways)[0] <= 0.0 and not self.couplings:
-            raise ModelError(
-                "heat has no way out: every emissivity and film coefficient is zero and no temperature is fixed; "
-                "add radiate(), convect(), fix() or couple()"
-            )
-
     def integrate(
         self, state: Array, start: float, stop: float, *, tolerance: float = 0.01, **options: object
     ) -> Iterator[Step]:
-        """Yield the accepted steps of a transient (see `solvers.integrator.integrate`)."""
-        return integrate(self, state, start, stop, tolerance=tolerance, **options)  # type: ignore[arg-type]
+        """Yield the accepted steps of a transient, thermostats included (see `solvers.integrator.integrate`)."""
+        switches = [*self.thermostats, *options.pop("switches", ())]  # type: ignore[misc]
+        return integrate(self, state, start, stop, tolerance=tolerance, switches=switches, **options)  # type: ignore[arg-type]
 
     def balance(self, taken: Step, start: Array) -> Balance:
         """Return where the heat of a step went.
@@ -469,37 +380,4 @@ class ThermalModel:
         taken : Step
         start : state at the start of the step [K]
         """
-        absorbed = emitted = convected = coupled = fixed = 0.0
-        for stage, weight, fraction in zip(taken.stages, STAGE_WEIGHTS, STAGE_TIMES):
-            time, span = taken.time + fraction * taken.dt, weight * taken.dt
-            temperature, networks = self.split(stage)
-            fourth = np.abs(temperature) ** 3 * temperature
-            for r in self.radiation:
-                sink = np.asarray(evaluate(r.sink_temperature, time))
-                share = self.sigma * np.asarray(r.emissivity) * (fourth - sink**4)
-                emitted += span * float(r.surface.node_area @ share)
-            for flux in self.fluxes:
-                value = np.broadcast_to(np.asarray(evaluate(flux.value, time)), (self.owned,))
-                absorbed += span * float(flux.surface.node_area @ value)
-            for c in self.convection:
-                gap = np.asarray(evaluate(c.fluid_temperature, time)) - temperature
-                convected += span * float(c.surface.node_area @ (np.asarray(c.coefficient) * gap))
-            for coupling, values in zip(self.couplings, networks):
-                coupled += span * coupling.total_heat(temperature, values, time)
-        stored = float(self.capacity @ (self.split(taken.end)[0] - self.split(start)[0]))
-        dofs = self._fixed_dofs()
-        if dofs.size:
-            fixed = self._fixed_heat(taken, dofs)
-        sums = global_sums(self.comm, absorbed, emitted, convected, fixed, coupled, stored)
-        return Balance(*(float(value) for value in sums))
-
-    def _fixed_heat(self, taken: Step, dofs: NDArray[np.int64]) -> float:
-        """Heat that the fixed nodes supply: what their own balance misses."""
-        total = 0.0
-        for stage, rate, weight, fraction in zip(taken.stages, taken.rates, STAGE_WEIGHTS, STAGE_TIMES):
-            loads = self._gather_loads(taken.time + fraction * taken.dt)
-            temperature = self.split(stage)[0]
-            out = self._conducted(temperature) + loads[0] * np.abs(temperature) ** 3 * temperature
-            out = out + loads[1] * temperature - loads[2] + self.capacity * self.split(rate)[0]
-            total += weight * taken.dt * float(out[dofs].sum())
-        return total
+        return step_balance(self, taken, start)
