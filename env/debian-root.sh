@@ -7,8 +7,8 @@ inside=/dawndusk/venv # where the venv is mounted: its scripts name this path
 packages=$(grep -v '^#' "$here/debian-packages.txt" | paste -sd, -)
 root_digest=$(digest "$suite $(uname -m) ${DAWNDUSK_MIRROR:-}" "$here/debian-packages.txt")
 debian_root=$cache/root-$root_digest
-root_venv=$cache/venv-$(digest "$root_digest" "$here/requirements.lock" "$here/install.py")
-import_check='import dolfinx, petsc4py, mpi4py, numpy, pyvista, zarr'
+root_venv=$cache/venv-$(digest "$root_digest" "$here/requirements.lock" "$here/install.py" "$here/hdf5_order.py")
+import_check='import dolfinx, petsc4py, mpi4py, numpy, h5py, pyvista, zarr'
 
 need() { # need COMMAND-OR-FILE PACKAGE ...: have it, install it, or say what to type
     local wanted=()

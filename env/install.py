@@ -3,8 +3,10 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -105,8 +107,16 @@ def installer_environment(
     return result
 
 
+def install_import_order(folder: Path) -> None:
+    """Put env/hdf5_order.py into the site-packages `folder`, to be imported when Python starts."""
+    module = "dawndusk_hdf5_order"
+    shutil.copy(Path(__file__).with_name("hdf5_order.py"), folder / f"{module}.py")
+    (folder / f"{module}.pth").write_text(f"import {module}\n", encoding="utf-8")
+
+
 def main(lock: str) -> int:
     """Install `lock` into the running interpreter's environment; return an exit status."""
+    install_import_order(Path(sysconfig.get_path("purelib")))
     env = installer_environment(os.environ, pip_settings(), uv_indexes(uv_configuration_files(os.environ)))
     pip_install = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     uv_install = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]

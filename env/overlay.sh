@@ -24,7 +24,7 @@ PY
 # Sets venv: the overlay's place, empty when $python needs none.
 name_overlay() {
     root="" venv=""
-    has_packages "$python" || venv=$cache/venv-$(digest "$python $("$python" -V)" "$here/requirements.lock" "$here/install.py")
+    has_packages "$python" || venv=$cache/venv-$(digest "$python $("$python" -V)" "$here/requirements.lock" "$here/install.py" "$here/hdf5_order.py")
 }
 
 ensure_overlay() {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,33 @@ def test_nothing_is_invented() -> None:
         "UV_HTTP_TIMEOUT": "180",
         "UV_LINK_MODE": "copy",
     }
+
+
+def in_fresh_python(code: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    start = f"import sys; sys.path.insert(0, {str(path)!r}); import dawndusk_hdf5_order\n" if path else ""
+    command = [sys.executable, "-c", start + code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("h5py", ["print('h5py')", "raise ImportError", None])
+def test_h5py_comes_before_dolfinx_when_it_is_there(tmp_path: Path, h5py: str | None) -> None:
+    install.install_import_order(tmp_path)
+    assert (tmp_path / "dawndusk_hdf5_order.pth").read_text() == "import dawndusk_hdf5_order\n"
+    (tmp_path / "dolfinx.py").write_text("print('dolfinx')\n")
+    if h5py:
+        (tmp_path / "h5py.py").write_text(h5py + "\n")
+        expected = ["h5py", "dolfinx"] if "print" in h5py else ["dolfinx"]
+    else:
+        expected = ["dolfinx"]
+    hide = "" if h5py else "sys.modules['h5py'] = None\n"
+    result = in_fresh_python(hide + "import dolfinx\nimport dolfinx", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == expected
+
+
+def test_dolfinx_and_h5py_live_in_one_process() -> None:
+    """In this environment, the order that used to fail."""
+    pytest.importorskip("dolfinx", reason="no dolfinx here")
+    pytest.importorskip("h5py", reason="no h5py here")
+    result = in_fresh_python("import dolfinx, h5py; print(h5py.h5t.NATIVE_DOUBLE.get_size())")
+    assert (result.returncode, result.stdout.split()) == (0, ["8"]), result.stderr

@@ -124,6 +124,7 @@ def test_where_builds_nothing(checkout: Path) -> None:
         ("env/debian-packages.txt", True, True),
         ("env/requirements.lock", False, True),
         ("env/install.py", False, True),
+        ("env/hdf5_order.py", False, True),
         ("pyproject.toml", False, False),
     ],
 )
