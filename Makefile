@@ -2,7 +2,7 @@
 RUN := env/run
 OUT ?= out
 
-.PHONY: help demo test test-all lint format bench verify docs lock clean
+.PHONY: help demo test test-all lint format bench verify docs images lock clean
 help:
 	@echo "make demo      run a real case and show what comes out (table, result.zarr, report, pictures)"
 	@echo "make test      the tests        make test-all   with the slow ones"
@@ -33,6 +33,10 @@ bench:
 
 docs:
 	$(RUN) python docs/generate.py
+
+# The pictures of README.md, from the demo.
+images: demo
+	$(RUN) python docs/make_images.py $(OUT)/experimental-satellite
 
 # The lock names exact versions and hashes, never where they come from.
 lock:
