@@ -373,7 +373,7 @@ def test_nothing_in_the_repository_names_a_package_registry() -> None:
     if not shutil.which("git") or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     # Split, so that this file is not its own finding.
-    hosts = ["py" + "pi.org", "python" + "hosted.org", "deb." + "debian.org", "conda." + "anaconda.org"]
+    hosts = ["pypi" + ".org", "pythonhosted" + ".org", "deb.debian" + ".org", "conda.anaconda" + ".org"]
     words = [word for host in hosts for word in ("-e", host)]
     command = ["git", "-c", "safe.directory=*", "grep", "-lIiF", *words]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
