@@ -146,7 +146,7 @@ class RelayNetwork:
         power = [terminal_power(kind, np.arange(len(TerminalState))) for kind in terminals.kinds]
         electrical, light = (np.array([getattr(p, n) for p in power]) for n in ("electrical", "light"))
         self._electrical, self._light = electrical[terminals.kind], light[terminals.kind]
-        self._stop = 0.0
+        self._stop = -math.inf
 
     # -- who points where -------------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ class RelayNetwork:
         """Find contacts up to `stop` [s] and beyond, for telemetry that arrives later."""
         if stop <= self._stop:
             return
-        self._stop = SECONDS_PER_DAY * math.ceil(stop / SECONDS_PER_DAY)
+        self._stop = SECONDS_PER_DAY * max(1, math.ceil(stop / SECONDS_PER_DAY))
         end = self._stop + LOOK_AHEAD
         outward = [self._outward(center, end) for center in self._centers]
         away = [Intervals.union(duty.seen for duty in duties) for duties in outward]
