@@ -20,7 +20,7 @@ from twin.module_parameters import ThermalParameters
 
 if TYPE_CHECKING:
     from meshes.mesh import Mesh
-    from solvers.coolant import TubeCircuit
+    from solvers.coolant import LiquidLimitEvent, TubeCircuit
     from solvers.integrator import Step
     from solvers.network import Network
 
@@ -28,6 +28,12 @@ Array = NDArray[np.float64]
 
 VALVE_TIME = 30.0
 """Time in which the bypass valve follows its set point [s]."""
+
+HALF_RISE = 5.0
+"""Half of the usual rise of the coolant from supply to return [K]."""
+
+PLATE_CONTENT = 0.1
+"""Share of the coolant outside the radiator that stands in the cold plates: what stores heat there when flow stops."""
 
 VALVE_LIMIT = 0.95
 """Largest share past the radiator: some flow keeps the panels from freezing and the control alive."""
@@ -124,6 +130,10 @@ class GroupThermal(Protocol):
         """Return the temperatures now by place, arrays (module,) [K]."""
         ...
 
+    def liquid_limits(self, time: float) -> list[tuple[int, LiquidLimitEvent]]:
+        """Return (module, event) wherever the coolant freezes or boils now."""
+        ...
+
     def snapshot(self) -> dict[str, Array]:
         """Return all that a restart needs; collective under MPI."""
         ...
@@ -174,6 +184,10 @@ class FullThermal:
         """Return the temperatures now by place, arrays (module,) [K]."""
         each = [module.temperatures() for module in self.modules]
         return {place: np.array([t[place] for t in each]) for place in PLACES}
+
+    def liquid_limits(self, time: float) -> list[tuple[int, LiquidLimitEvent]]:
+        """Return (module, event) wherever the coolant freezes or boils now."""
+        return [(i, event) for i, module in enumerate(self.modules) for event in module.liquid_limits(time)]
 
     def snapshot(self) -> dict[str, Array]:
         """Return all that a restart needs; collective under MPI."""
@@ -281,11 +295,12 @@ class ModuleThermal:
         from solvers.network import Network, Stream
 
         p = self.parameters
-        density, heat, _, _ = (float(v) for v in self.liquid.at(p.supply_temperature))
+        # Specific heat is constant in a run: taken in the middle of the loop it is within 0.01 K of the true one.
+        density, heat, _, _ = (float(v) for v in self.liquid.at(p.supply_temperature + HALF_RISE))
         self.density, self.specific_heat = density, heat
         capacity = {
-            "reservoir": p.inventory_mass * heat,
-            "plate-outlet": 0.0,
+            "reservoir": (1.0 - PLATE_CONTENT) * p.inventory_mass * heat,
+            "plate-outlet": PLATE_CONTENT * p.inventory_mass * heat,
             "return": 0.0,
             "cold-plate": p.cold_plate_capacity,
             "body": p.body_capacity,
@@ -457,6 +472,12 @@ class ModuleThermal:
             stored=stored,
             bypass_fraction=self.bypass,
         )
+
+    def liquid_limits(self, time: float) -> list[LiquidLimitEvent]:
+        """Return where the coolant freezes or boils now, the worst first; `time` is told in the events [s]."""
+        from solvers.coolant import liquid_limits
+
+        return liquid_limits(self.network, self.liquid, self.model.split(self.state)[1][0], time=time)
 
     def temperatures(self) -> dict[str, float]:
         """Temperatures now by place [K]."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time as clock
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from solvers.errors import ConvergenceError, ModelError
 from twin import checkpoint
@@ -91,11 +94,14 @@ def run(
         simulation = Simulation(plant)
         stop = plant.duration if choice.duration is None else choice.duration
         if choice.resume:
-            checkpoint.restore(simulation, checkpoint.load(out / CHECKPOINT))
+            saved = checkpoint.load(out / CHECKPOINT)
+            checkpoint.restore(simulation, saved)
         else:
             simulation.settle()
         recorder = Recorder(plant)
         keeper = _Keeper(out, simulation, choice) if parallel.rank() == 0 else _Witness(simulation, choice)
+        if choice.resume:
+            keeper.alarms = {(m, n, limit): text for m, n, limit, text in json.loads(str(saved["alarms"]))}
         _loop(simulation, recorder, keeper, stop, watch)
     except ModelError as error:
         raise BadInput(f"{case.path or case.name}: {error}") from error
@@ -126,6 +132,7 @@ def _loop(
             next_output = ((tick.end + 1e-6) // interval + 1.0) * interval
             # A checkpoint lies on an output time, so that no average is cut in two.
             keeper.keep(tick.end)
+        keeper.look(tick.end)
         if watch is not None:
             watch(tick, stop)
 
@@ -136,6 +143,7 @@ class _Witness:
     def __init__(self, simulation: Simulation, options: RunOptions):
         self.simulation = simulation
         self.options = options
+        self.alarms: dict[tuple[int, str, str], str] = {}
         self._next_fields = simulation.time
         self._saved = clock.monotonic()
 
@@ -154,6 +162,14 @@ class _Witness:
     def _fields(self, time: float) -> None:
         for group in self.simulation.plant.groups:
             group.thermal.panel_field(0)
+
+    def look(self, time: float) -> None:
+        """Note the first time that coolant freezes or boils in a part of a module."""
+        for group in self.simulation.plant.groups:
+            for module, event in group.thermal.liquid_limits(time):
+                place = (group.modules.start + module, event.node.split(".")[0], event.limit)
+                if place not in self.alarms:
+                    self.alarms[place] = f"module {place[0]} ({group.name}): {event}"
 
     def keep(self, time: float) -> None:
         """Write a checkpoint when one is due (rank 0 decides)."""
@@ -215,11 +231,12 @@ class _Keeper(_Witness):
     def _checkpoint(self, time: float) -> None:
         self.simulation.time = time
         saved = checkpoint.snapshot(self.simulation)
+        saved["alarms"] = np.array(json.dumps([[*place, text] for place, text in self.alarms.items()]))
         self.writer.flush()
         checkpoint.save(self.out / CHECKPOINT, saved)
 
     def finish(self, wall_time: float) -> None:
-        self.writer.finish({"wall_time": wall_time})
+        self.writer.finish({"wall_time": wall_time, "alarms": list(self.alarms.values())})
         self.series.finish()
         (self.out / CHECKPOINT).unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ import pytest
 
 import twin.run as run_module
 from twin.errors import BadInput
-from twin.results import open_result, resolved_case
+from twin.results import open_result, resolved_case, run_alarms
 from twin.run import RunOptions, run
 
 CONTRACT = (
@@ -113,6 +113,18 @@ def test_resume_equals_the_undisturbed_run(finished, case, tmp_path, monkeypatch
                 atol=1e-6,
                 err_msg=f"{group}/{name}",
             )
+
+
+def test_boiling_coolant_is_told_with_place_and_time(satellite, tmp_path):
+    """Ammonia at 15 bar boils at 311.7 K (CoolProp), below the return temperature."""
+    hot = satellite("mission.duration=2 min", "module_classes.satellite.coolant_loop.pressure=15 bar")
+    alarms = run_alarms(run(hot, tmp_path))
+    assert any("boiling at 'return'" in alarm and "t = 10 s" in alarm for alarm in alarms)
+    assert len(alarms) == len(set(alarms))
+
+
+def test_no_alarm_in_a_sound_run(finished):
+    assert run_alarms(open_result(finished)) == []
 
 
 def test_nothing_to_resume(case, tmp_path):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twin.cli.console import output_console, print_json, print_table, progress
+from twin.cli.console import error_console, output_console, print_json, print_table, progress
 from twin.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ __all__ = ["run"]
 
 MOST_COLUMNS = 4
 """Sub-centers up to which the table has one column each; beyond, one row each with the key figures."""
+
+MOST_ALARMS = 5
+
+SCALED = {"W": "W", "bit s-1": "bit/s"}
+"""Units that take a prefix, as people write them."""
 
 KEY_FIGURES = (
     "card_count", "load_power_mean", "battery_margin_min", "heat_rejected_mean", "radiator_margin_min",
@@ -83,6 +88,7 @@ def run(
 
         result = run_case(loaded, folder, options, watch)
     _print_result(result, as_json)
+    _print_alarms(result)
     if pictures:
         _draw(folder, result)
     if not as_json:
@@ -140,6 +146,19 @@ def _print_result(result: xr.DataTree, as_json: bool) -> None:
     )
 
 
+def _print_alarms(result: xr.DataTree) -> None:
+    from twin.results import run_alarms
+
+    alarms = run_alarms(result)
+    console = error_console()
+    for alarm in alarms[:MOST_ALARMS]:
+        console.print(f"warning: {alarm}", markup=False, style="yellow")
+    if len(alarms) > MOST_ALARMS:
+        console.print(
+            f"warning: and {len(alarms) - MOST_ALARMS} more; see the attribute alarms of the result"
+        )
+
+
 def _value(row: SummaryRow, subject: str) -> str:
     value = row.sub_center.get(subject, row.plant)
     return readable(value, "count" if row.name.endswith("_count") else row.units)
@@ -151,11 +170,12 @@ def readable(value: float, units: str) -> str:
         return "–"
     if units == "K":
         return f"{value - 273.15:.1f} °C"
-    if units == "W":
-        for scale, unit in ((1e9, "GW"), (1e6, "MW"), (1e3, "kW")):
+    if units in SCALED:
+        unit = SCALED[units]
+        for scale, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
             if abs(value) >= scale:
-                return f"{value / scale:.3f} {unit}"
-        return f"{value:.1f} W"
+                return f"{value / scale:.3f} {prefix}{unit}"
+        return f"{value:.1f} {unit}"
     if units == "m2":
         return f"{value:,.2f} m²"
     if units == "count":

@@ -1,7 +1,14 @@
 """Results on disk: a streaming writer and a reader of ``result.zarr``."""
 
 from twin.results.layout import ResultLayout
-from twin.results.reader import certificate, locate_result, open_result, resolved_case, run_versions
+from twin.results.reader import (
+    certificate,
+    locate_result,
+    open_result,
+    resolved_case,
+    run_alarms,
+    run_versions,
+)
 from twin.results.summary import SummaryRow, elapsed_seconds, energy_balance, summary, tick_weights
 from twin.results.writer import ResultWriter, run_environment
 
@@ -15,6 +22,7 @@ __all__ = [
     "locate_result",
     "open_result",
     "resolved_case",
+    "run_alarms",
     "run_environment",
     "run_versions",
     "summary",

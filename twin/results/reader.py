@@ -125,6 +125,11 @@ def certificate(result: xr.DataTree) -> dict[str, Any]:
     return _json_attribute(result, "certificate")
 
 
+def run_alarms(result: xr.DataTree) -> list[str]:
+    """Return what went beyond its limits in the run, in words; empty when nothing did."""
+    return [str(alarm) for alarm in json.loads(str(result.attrs.get("alarms", "[]")))]
+
+
 def _json_attribute(result: xr.DataTree, name: str) -> dict[str, Any]:
     stored = json.loads(result.attrs.get(name) or "{}")
     return stored if isinstance(stored, dict) else {"value": stored}
