@@ -144,13 +144,13 @@ def test_telemetry_waits_for_a_pass():
 
 
 def test_telemetry_goes_by_way_of_neighbours():
-    """A connected ring brings the telemetry of all down through whichever is in contact."""
+    """A ring brings the telemetry of all down through whichever is in contact; hours without any remain."""
     ring, lone = network(8, targets=[OutwardTarget(POLAR)]), network(1, targets=[OutwardTarget(POLAR)])
     times = np.arange(0.0, DAY, 600.0)
     together = np.array([ring.telemetry_delay(t) for t in times])
     alone = np.array([lone.telemetry_delay(t)[0] for t in times])
     assert (together[:, 0] <= alone + 1.0).all()
-    assert together.mean() < 0.3 * alone.mean()
+    assert together.mean() < 0.5 * alone.mean()
 
 
 def test_geostationary_relays_are_reached_only_within_range():
