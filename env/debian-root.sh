@@ -156,8 +156,8 @@ build_venv() {
 }
 
 ensure_root() {
-    command -v bwrap >/dev/null || need bwrap bubblewrap
     [ -d "$root" ] || build_root
+    need bwrap bubblewrap
     [ -d "$venv" ] || build_venv
 }
 

@@ -124,6 +124,10 @@ remove_others() {
     for name in $names; do
         case $keep in *" $name "*) continue ;; esac
         found=yes
+        if [ "$(id -u)" != 0 ] && [ -n "$(find "$cache" -maxdepth 1 -name "$name*" ! -user "$(id -u)")" ]; then
+            say "$name belongs to another user; kept"
+            continue
+        fi
         exec 9>"$cache/$name.lock"
         if ! flock -n 9; then
             say "$name is being built; kept"
@@ -207,10 +211,12 @@ choose_python() {
 
 # What every environment sets: the project on the path, caches outside the checkout, one thread per MPI rank.
 export_common() {
-    local variable
+    local variable own=$cache
+    # An environment that somebody built for all: what this user compiles goes to a folder of their own.
+    [ ! -d "$cache" ] || [ -w "$cache" ] || own=${XDG_CACHE_HOME:-$HOME/.cache}/dawndusk
     export PYTHONPATH="$project${PYTHONPATH:+:$PYTHONPATH}"
-    export NUMBA_CACHE_DIR="${NUMBA_CACHE_DIR:-$cache/numba}"
-    export DAWNDUSK_CACHE="$cache"
+    export NUMBA_CACHE_DIR="${NUMBA_CACHE_DIR:-$own/numba}"
+    export DAWNDUSK_CACHE="$own"
     # Started by an MPI launcher (mpirun inside has env/bin/mpirun for this): ranks share the cores already.
     if [ "${OMPI_COMM_WORLD_SIZE:-${PMI_SIZE:-${SLURM_STEP_NUM_TASKS:-1}}}" -gt 1 ] 2>/dev/null; then
         for variable in OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS NUMBA_NUM_THREADS; do
