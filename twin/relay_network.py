@@ -8,7 +8,7 @@ link, which is then interrupted. Outward it takes the fastest target in view.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -179,13 +179,10 @@ class RelayNetwork:
 
     # -- contacts ---------------------------------------------------------------------------------
 
-    def _daily(self, contacts: object, stop: float) -> Intervals:
+    def _daily(self, contacts: Callable[[float, float], Intervals], stop: float) -> Intervals:
         """Join what a function of (start, stop) finds day by day."""
         days = range(math.ceil(stop / SECONDS_PER_DAY))
-        return Intervals.union(
-            contacts(day * SECONDS_PER_DAY, (day + 1) * SECONDS_PER_DAY)  # type: ignore[operator]
-            for day in days
-        )
+        return Intervals.union(contacts(day * SECONDS_PER_DAY, (day + 1) * SECONDS_PER_DAY) for day in days)
 
     def _target_spans(self, center: int, number: int, stop: float) -> Intervals:
         """When a sub-center sees a target and the sky is clear."""
@@ -285,22 +282,21 @@ class RelayNetwork:
     ) -> Floats:
         """Delay of the packets that a sub-center makes every `PACKET_INTERVAL`; infinite without an arrival [s]."""
         made = np.arange(0.0, end, PACKET_INTERVAL)
-        ways, open_rates, farthest = [], [], 0.0
-        for other, path in self._paths(center, between, end).items():
+        ways, open_rates = [], []
+        for other, reached in self._paths(center, between, end).items():
             for duty in outward[other]:
-                spans = duty.seen.shortened(self._acquisition(other)).intersection(path)
+                spans = duty.seen.shortened(self._acquisition(other)).intersection(reached)
                 if len(spans):
                     ways.append(spans)
                     open_rates.append(duty.rate)
         if not ways:
             return np.full(made.shape, np.inf)
-        if any(not isinstance(target.place, GroundStation) for target in self.targets):
-            farthest = 2.0 * GEOSTATIONARY_RADIUS
+        relayed = any(not isinstance(target.place, GroundStation) for target in self.targets)
+        # Up to a geostationary relay and down; low orbits are milliseconds away.
+        path = 2.0 * GEOSTATIONARY_RADIUS if relayed else 0.0
         # All modules of the plant may share the way down.
-        bits = PACKET_INTERVAL * float(self.terminals.telemetry_rate.sum())
-        return telemetry_delay_live_first(
-            made, max(bits, 1.0), Intervals.union(ways), min(open_rates), farthest
-        ).delay
+        bits = max(PACKET_INTERVAL * float(self.terminals.telemetry_rate.sum()), 1.0)
+        return telemetry_delay_live_first(made, bits, Intervals.union(ways), min(open_rates), path).delay
 
     def _paths(
         self, center: int, between: dict[tuple[int, int], Intervals], end: float
