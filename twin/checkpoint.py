@@ -33,6 +33,8 @@ def snapshot(simulation: Simulation) -> dict[str, NDArray[Any]]:
     for g, group in enumerate(plant.groups):
         state = group.battery_state
         saved[f"group-{g}/soc"], saved[f"group-{g}/rc_voltage"] = state.state_of_charge, state.rc_voltage
+        if group.radiator_use is not None:
+            saved[f"group-{g}/radiator_use"] = group.radiator_use
         saved |= {f"group-{g}/temperature/{place}": values for place, values in group.temperature.items()}
         saved |= {f"group-{g}/health/{name}": getattr(state.health, name) for name in HEALTH}
         saved |= {f"group-{g}/thermal/{name}": values for name, values in group.thermal.snapshot().items()}
@@ -79,6 +81,7 @@ def _restore_group(group: Any, saved: Mapping[str, NDArray[Any]]) -> None:
     group.battery_state = replace(
         state, state_of_charge=np.array(saved["soc"]), rc_voltage=np.array(saved["rc_voltage"]), health=health
     )
+    group.radiator_use = np.array(saved["radiator_use"]) if "radiator_use" in saved else None
     group.temperature = {place: np.array(saved[f"temperature/{place}"]) for place in group.temperature}
     prefix = "thermal/"
     group.thermal.restore({k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)})

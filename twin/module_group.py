@@ -19,7 +19,7 @@ from twin.module_parameters import ThermalParameters
 from twin.module_thermal import FullThermal, GroupThermal, HeatLoads, ThermalTick
 from twin.power_bus import BusFlows
 from twin.power_cap import BatteryOutlook, EclipseOutlook, compute_power_cap
-from twin.radiator_margin import radiator_margin
+from twin.radiator_margin import radiator_margin, radiator_use
 from twin.solar_array import ArrayFlows, ArrayPoint
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from twin.relay_network import RelayTick
 
 Array = NDArray[np.float64]
+
+MARGIN_TIME = 900.0
+"""Time over which needed and used radiator are averaged for the margin [s]."""
 
 STORED_AGE_TEMPERATURE = 293.15
 """Temperature at which batteries are taken to have aged before the run [K]."""
@@ -101,6 +104,7 @@ class ModuleGroup:
     tolerance: float
     seed: int = 0
     thermal: GroupThermal = field(init=False)
+    radiator_use: Array | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         d, count = self.design, self.sub_center.size
@@ -286,7 +290,7 @@ class ModuleGroup:
             overhead=overhead,
             exported=exported,
             absorbed=absorbed + thermal.absorbed,
-            margin=self._margin(thermal, front, back),
+            margin=self._margin(thermal, front, back, env.dt),
         )
 
     def settle(self, faces: FaceFluxes, card_power: Array, relay: RelayTick) -> None:
@@ -360,7 +364,7 @@ class ModuleGroup:
         }
         return nodes, front + back + body
 
-    def _margin(self, thermal: ThermalTick, front: Array, back: Array) -> Array:
+    def _margin(self, thermal: ThermalTick, front: Array, back: Array, dt: float) -> Array:
         from solvers.constants import SPACE_TEMPERATURE, STEFAN_BOLTZMANN
 
         loop, two_sided = self.design.coolant_loop, self.design.radiator.faces == "both"
@@ -368,7 +372,12 @@ class ModuleGroup:
         emissivity = self._radiator_emittance * (1.0 - self.design.neighbour_view)
         sink = (absorbed / (emissivity * STEFAN_BOLTZMANN) + SPACE_TEMPERATURE**4) ** 0.25
         hot, outlet = thermal.temperatures["return"], thermal.temperatures["radiator_outlet"]
-        return radiator_margin(loop.supply_temperature, hot, outlet, thermal.bypass_fraction, sink)
+        now = np.stack(radiator_use(loop.supply_temperature, hot, outlet, thermal.bypass_fraction, sink))
+        if self.radiator_use is None:
+            self.radiator_use = now
+        # While the load swings, valve and panel lag each other: the margin is that of a mean.
+        self.radiator_use += -np.expm1(-dt / MARGIN_TIME) * (now - self.radiator_use)
+        return radiator_margin(*self.radiator_use)
 
 
 def opposite(orientation: Orientation) -> Orientation:

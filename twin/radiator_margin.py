@@ -43,12 +43,10 @@ def cooling_integral(cold: ArrayLike, hot: ArrayLike, sink: ArrayLike) -> Array:
     return np.where(low > s, np.where(weak, series, closed), np.inf)
 
 
-def radiator_margin(
+def radiator_use(
     supply_target: ArrayLike, hot: ArrayLike, outlet: ArrayLike, bypass: ArrayLike, sink: ArrayLike
-) -> Array:
-    """Return the share of the radiator area that could be missing with the supply temperature still met.
-
-    Negative when the radiator is too small now: −0.1 means that a tenth more area is needed.
+) -> tuple[Array, Array]:
+    """Return what of the radiator is needed and what is used, both as an area up to the same factor [1/K³].
 
     Parameters
     ----------
@@ -63,13 +61,27 @@ def radiator_margin(
 
     Notes
     -----
-    1 − ∫(target…hot) / ((1 − bypass)·∫(outlet…hot)): the area to cool all coolant to the target over the area that
-    cools the present part of it to the present outlet, with the film and fin resistance as they are now.
+    Needed is ∫(target…hot), the area to cool all coolant to the target; used is (1 − bypass)·∫(outlet…hot), the area
+    that cools the present part of it to the present outlet; both with film and fin resistance as they are now.
     """
     heat, target = np.asarray(hot, dtype=float), np.asarray(supply_target, dtype=float)
     needed = np.where(heat > target, cooling_integral(np.minimum(target, heat), heat, sink), 0.0)
     used = (1.0 - np.asarray(bypass, dtype=float)) * cooling_integral(np.minimum(outlet, heat), heat, sink)
+    return needed, used
+
+
+def radiator_margin(needed: ArrayLike, used: ArrayLike) -> Array:
+    """Return the share of the radiator area that could be missing with the supply temperature still met.
+
+    Negative when the radiator is too small now: −0.1 means that a tenth more area is needed.
+
+    Parameters
+    ----------
+    needed, used : array_like
+        From :func:`radiator_use`, or averages of them over the swings of the load.
+    """
+    wanted, there = np.asarray(needed, dtype=float), np.asarray(used, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        margin = 1.0 - needed / used
+        margin = 1.0 - wanted / there
     # Without heat to reject there is nothing to measure the radiator by: all of it is spare.
-    return np.where(used > 0.0, margin, np.where(needed > 0.0, -np.inf, 1.0))
+    return np.where(there > 0.0, margin, np.where(wanted > 0.0, -np.inf, 1.0))

@@ -30,7 +30,9 @@ def test_library_holds_the_calibrated_cards(name):
     card = component_models.card(case.module_classes["satellite"], name)
     for field in dataclasses.fields(card):
         expected = getattr(CARDS[name], field.name)
-        assert getattr(card, field.name) == (expected if isinstance(expected, str) else pytest.approx(expected))
+        assert getattr(card, field.name) == (
+            expected if isinstance(expected, str) else pytest.approx(expected)
+        )
 
 
 def test_operators_cap_is_the_cards_limit(design):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from twin.radiator_margin import cooling_integral, radiator_margin
+from twin.radiator_margin import cooling_integral, radiator_margin, radiator_use
 
 
 @given(st.floats(250.0, 330.0), st.floats(0.5, 60.0), st.floats(0.0, 230.0))
@@ -23,25 +23,27 @@ def test_loop_radiator():
 
 
 def test_exactly_enough_has_no_margin():
-    assert float(radiator_margin(300.0, 310.0, 300.0, 0.0, 200.0)) == pytest.approx(0.0, abs=1e-12)
+    assert float(radiator_margin(*radiator_use(300.0, 310.0, 300.0, 0.0, 200.0))) == pytest.approx(
+        0.0, abs=1e-12
+    )
 
 
 def test_half_the_flow_cooled_twice_as_far():
     """A radiator that gets half the coolant and meets the target with the mix is used by less than all."""
     hot, target, bypass = 310.0, 300.0, 0.5
     outlet = hot - (hot - target) / (1.0 - bypass)
-    margin = float(radiator_margin(target, hot, outlet, bypass, 200.0))
+    margin = float(radiator_margin(*radiator_use(target, hot, outlet, bypass, 200.0)))
     assert 0.0 < margin < 0.3
 
 
 @given(st.floats(0.0, 20.0))
 def test_warmer_outlet_is_less_margin(extra):
-    colder = float(radiator_margin(300.0, 315.0, 290.0, 0.3, 180.0))
-    warmer = float(radiator_margin(300.0, 315.0, 290.0 + extra, 0.3, 180.0))
+    colder = float(radiator_margin(*radiator_use(300.0, 315.0, 290.0, 0.3, 180.0)))
+    warmer = float(radiator_margin(*radiator_use(300.0, 315.0, 290.0 + extra, 0.3, 180.0)))
     assert warmer <= colder + 1e-12
 
 
 def test_too_small_is_negative_and_no_heat_is_all_spare():
-    assert float(radiator_margin(300.0, 320.0, 310.0, 0.0, 200.0)) < 0.0
-    assert float(radiator_margin(300.0, 295.0, 295.0, 0.95, 200.0)) == 1.0
-    assert np.isneginf(float(radiator_margin(190.0, 320.0, 310.0, 0.0, 200.0)))
+    assert float(radiator_margin(*radiator_use(300.0, 320.0, 310.0, 0.0, 200.0))) < 0.0
+    assert float(radiator_margin(*radiator_use(300.0, 295.0, 295.0, 0.95, 200.0))) == 1.0
+    assert np.isneginf(float(radiator_margin(*radiator_use(190.0, 320.0, 310.0, 0.0, 200.0))))
