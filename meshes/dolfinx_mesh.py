@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-# See solvers/__init__.py: h5py's own HDF5 must come before dolfinx's.
-with contextlib.suppress(ImportError):
-    import h5py  # noqa: F401
 
 import basix.ufl
 import dolfinx

@@ -24,4 +24,6 @@ def test_sun_synchronous(altitude, ltan):
 
 def test_elements():
     year = orbit_year(Orbit.from_tle(*RADARSAT, epoch=START), 2026, "cylindrical")
-    assert longest_eclipse(plane_from_tle(*RADARSAT), START) == pytest.approx(year.seasons[0].longest, rel=2e-2)
+    assert longest_eclipse(plane_from_tle(*RADARSAT), START) == pytest.approx(
+        year.seasons[0].longest, rel=2e-2
+    )
