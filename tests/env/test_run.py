@@ -259,7 +259,14 @@ def test_no_part_of_a_stopped_build_lives_on(checkout: Path, number: signal.Sign
     work = 'sh -c \'sleep 300 & echo $! >"$0"; wait\' "$cache/pid"'
     code = f'lock "$cache/venv-x"; begin_partial "$cache/venv-x"; run_logged "$cache/log" work {work}'
     env = environment(checkout.parent)
-    process = subprocess.Popen(["bash", "-c", start + code], env=env, cwd=checkout, stderr=subprocess.DEVNULL)
+    # A shell that inherits an ignored SIGINT (tests run in the background) cannot trap it.
+    process = subprocess.Popen(
+        ["bash", "-c", start + code],
+        env=env,
+        cwd=checkout,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     cache = checkout.parent / "cache"
     child = _wait_for(lambda: (cache / "pid").exists() and (cache / "pid").read_text().strip())
     process.send_signal(number)

@@ -178,7 +178,7 @@ def test_events_drive_fleet_and_workload():
     )
     fleet.fail(events.failed)
     fleet.repair(events.replaced)
-    load.interrupt(jobs_of(load.job_of_card, events.stopped))
+    load.interrupt(jobs_of(load.job_of_card, events.stopped), 0.0)
     load.schedule(10.0, usable=~fleet.failed)
     assert load.interruptions.tolist() == [1, 1]
     assert load.running.tolist() == [True, False]  # 15 cards are left for two gangs of 8
