@@ -30,6 +30,10 @@ class Conduction:
         self.matrix = discretization.conduction_matrix()
         self.fixed: list[FixedTemperature] = []
         self.fixed_dofs: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        diagonal = self.matrix.getDiagonal()
+        self.largest = float(diagonal.max()[1])
+        """Largest conductance of a node to its neighbours [W/K]."""
+        diagonal.destroy()
         self._joints: list[PETSc.Mat] = []
         self._x, self._y = self.matrix.createVecRight(), self.matrix.createVecLeft()
         self._stage: StageSolver | None = None

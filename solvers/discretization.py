@@ -17,6 +17,7 @@ from dolfinx import default_scalar_type, fem
 from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
+from scipy import sparse
 
 from meshes.dolfinx_mesh import DistributedMesh, to_dolfinx
 from meshes.mesh import Mesh
@@ -232,15 +233,16 @@ class Discretization:
         for side in (0, 1):
             position, dofs = self.owned_dofs(pairs[:, side])
             ends[position, side] = dofs + offset
-        ends = self.comm.allreduce(ends, op=MPI.MAX)
-        mine = (ends[:, 0] >= offset) & (ends[:, 0] < offset + self.owned)
-        a, b, g = ends[mine, 0], ends[mine, 1], conductance[mine]
-        matrix = PETSc.Mat().create(comm=self.comm)
-        matrix.setSizes(((self.owned, self.size), (self.owned, self.size)))
-        matrix.setType(PETSc.Mat.Type.AIJ)
-        integer = PETSc.IntType
-        matrix.setPreallocationCOO(
-            np.concatenate([a, b, a, b]).astype(integer), np.concatenate([a, b, b, a]).astype(integer)
-        )
-        matrix.setValuesCOO(np.concatenate([g, g, -g, -g]), addv=PETSc.InsertMode.ADD_VALUES)
-        return matrix
+        self.comm.Allreduce(MPI.IN_PLACE, ends, op=MPI.MAX)
+        rows, columns, values = [], [], []
+        for one, other in ((0, 1), (1, 0)):
+            mine = (ends[:, one] >= offset) & (ends[:, one] < offset + self.owned)
+            row, g = ends[mine, one] - offset, conductance[mine]
+            rows += [row, row]
+            columns += [ends[mine, one], ends[mine, other]]
+            values += [g, -g]
+        entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+        local = sparse.csr_array(sparse.coo_array(entries, shape=(self.owned, self.size)))
+        csr = (local.indptr.astype(PETSc.IntType), local.indices.astype(PETSc.IntType), local.data)
+        sizes = ((self.owned, self.size), (self.owned, self.size))
+        return PETSc.Mat().createAIJ(sizes, csr=csr, comm=self.comm)

@@ -22,7 +22,7 @@ def node_balance(
     conducted: Array,
     residual: Array,
     diagonal: Array,
-) -> tuple[float, float, float, float]:
+) -> tuple[float, float, float, float, float, float]:
     """Heat balance of every node in one pass.
 
     Parameters
@@ -45,9 +45,10 @@ def node_balance(
     Returns
     -------
     tuple of float
-        Sums of squares of residual, storage term, emission and load, for the convergence test [W²].
+        Sums of squares of residual, storage term, emission and load, for the convergence test [W²]; of capacity over
+        step times temperature [W²] and of the temperature [K²], which bound the rounding.
     """
-    missing = stored2 = emitted2 = loaded2 = 0.0
+    missing = stored2 = emitted2 = loaded2 = level2 = temperature2 = 0.0
     for i in range(temperature.size):
         t = temperature[i]
         cube = radiating[i] * (t * t * abs(t))
@@ -62,13 +63,15 @@ def node_balance(
         stored2 += stored * stored
         emitted2 += emitted * emitted
         loaded2 += load[i] * load[i]
+        level2 += conductance * conductance * t * t
+        temperature2 += t * t
     if film.size > 0:
         missing = 0.0
         for i in range(temperature.size):
             residual[i] -= film[i] * temperature[i]
             diagonal[i] += film[i]
             missing += residual[i] * residual[i]
-    return missing, stored2, emitted2, loaded2
+    return missing, stored2, emitted2, loaded2, level2, temperature2
 
 
 @njit(cache=True, fastmath=_FAST)
@@ -100,3 +103,16 @@ def blend(first: Array, second: Array, share: float, out: Array) -> None:
     """Overwrite `out` with first + share·(second − first)."""
     for i in range(out.size):
         out[i] = first[i] + share * (second[i] - first[i])
+
+
+@njit(cache=True)
+def largest(values: Array) -> float:
+    """Return the largest absolute value; not finite where any value is not."""
+    found = 0.0
+    for i in range(values.size):
+        size = abs(values[i])
+        if not size <= found:
+            found = size
+            if not np.isfinite(size):
+                break
+    return found

@@ -238,4 +238,5 @@ def global_sums(comm: MPI.Comm, *values: float) -> Array:
     local = np.array(values, dtype=float)
     if comm.size == 1:
         return local
-    return np.asarray(comm.allreduce(local, op=MPI.SUM))
+    comm.Allreduce(MPI.IN_PLACE, local, op=MPI.SUM)
+    return local

@@ -16,6 +16,9 @@ from solvers.storage import Storage
 
 Array = NDArray[np.float64]
 
+ROUNDING = 4.0 * float(np.finfo(float).eps)
+"""Relative rounding of a node's sum: differences of like temperatures carry that of the temperatures themselves."""
+
 LINEAR_SHARE = 0.6
 """Part of the tolerance that a linear solve may use up."""
 
@@ -46,6 +49,8 @@ class StageSystem:
         self.comm = conduction.discretization.comm
         self.residual: Array = np.zeros(loads.owned)
         self.diagonal: Array = np.zeros(loads.owned)
+        self.rounding = 0.0
+        """Imbalance that rounding alone explains, after :meth:`balance` [W]."""
         # Heat left by Newton's method per square of what it started from: how far it pays to solve its linear system.
         self._curvature = 0.0
 
@@ -58,12 +63,14 @@ class StageSystem:
         conducted = self.conduction.heat_out(temperature)
         rate = 0.0 if np.isinf(step) else 1.0 / step
         residual, diagonal = self.residual, self.diagonal
-        missing, *flows = node_balance(
+        missing, stored, emitted, loaded, level, squares = node_balance(
             temperature, start, storage.constant, rate, loads.radiating, loads.film, loads.load, conducted,
             residual, diagonal,
         )  # fmt: skip
+        flows = [stored, emitted, loaded]
         if storage.curves and rate > 0.0:
             gained, slope = storage.varying(temperature, start)
+            level += float(np.sum((rate * slope * temperature) ** 2))
             residual -= rate * gained
             diagonal += rate * slope
             flows.append(float(gained @ gained) * rate**2)
@@ -79,7 +86,8 @@ class StageSystem:
             diagonal[fixed] = 0.0
         if self.conduction.fixed or self.couplings or storage.curves:
             missing = float(residual @ residual)
-        missing, *flows = global_sums(self.comm, missing, *flows)
+        missing, level, squares, *flows = global_sums(self.comm, missing, level, squares, *flows)
+        self.rounding = ROUNDING * float(np.sqrt(level) + self.conduction.largest * np.sqrt(squares))
         return float(np.sqrt(missing)), float(np.sqrt(np.sum(flows)))
 
     def solve(self, start: Array, step: float, time: float, guess: Array) -> Array:
@@ -102,7 +110,7 @@ class StageSystem:
         self.conduction.impose(temperature, time)
         missing, flow = self.balance(temperature, start, step)
         for _ in range(30):
-            target = self.tolerance * flow
+            target = max(self.tolerance * flow, self.rounding)
             if missing <= target:
                 return temperature
             if not np.isfinite(missing):

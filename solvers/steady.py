@@ -94,7 +94,7 @@ def _newton(model: ThermalModel, state: Array, time: float) -> Array:
         reason = PETSc.SNES.ConvergedReason
         if not np.isfinite(progress["missing"]):
             return int(reason.DIVERGED_FNORM_NAN)
-        if progress["missing"] <= model.tolerance * progress["flow"]:
+        if progress["missing"] <= max(model.tolerance * progress["flow"], system.rounding):
             return int(reason.CONVERGED_FNORM_RELATIVE)
         return int(reason.DIVERGED_MAX_IT if iteration >= 60 else reason.ITERATING)
 

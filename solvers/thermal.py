@@ -42,6 +42,7 @@ from solvers.discretization import Discretization
 from solvers.errors import ModelError, nearest
 from solvers.heat_balance import Balance, step_balance
 from solvers.integrator import Step, integrate
+from solvers.kernels import largest
 from solvers.linear import Preconditioner, global_sums
 from solvers.loads import NodeLoads
 from solvers.materials import Material, Section
@@ -311,9 +312,11 @@ class ThermalModel:
         )
 
     def max_norm(self, values: Array) -> float:
-        """Return the largest absolute change of any node on any process, of the networks' free nodes included."""
+        """Return the largest absolute change of any node that is not prescribed, networks included; collective."""
         nodes, networks = self.split(values)
-        own = float(np.max(np.abs(nodes), initial=0.0))
+        if self.conduction.fixed:
+            nodes = np.delete(nodes, self.conduction.fixed_dofs)
+        own = largest(nodes)
         own = max([own, *(c.max_norm(v) for c, v in zip(self.couplings, networks))])
         return float(self.comm.allreduce(own, op=MPI.MAX))
 
