@@ -79,7 +79,7 @@ class Halo:
         """Fill the ghosts, which follow the owned values."""
         if not hasattr(self, "_forward"):
             return
-        kind = from_numpy_dtype(values.dtype)
+        kind = MPI.FLOAT if values.dtype == np.float32 else from_numpy_dtype(values.dtype)
         self._forward.Neighbor_alltoallv(
             [values[self._sent], self._sent_counts, kind], [values[self.owned :], self._received_counts, kind]
         )
@@ -160,6 +160,7 @@ class Multigrid:
             coupled, halo = _galerkin(coupled, halo, p, count, self.comm)
         top = self.levels[0]
         self._direction = np.zeros_like(top.x)
+        self._number = np.zeros(1)
         self._image = np.zeros(top.halo.owned, np.float32)
         self._solution = np.zeros(top.halo.owned, np.float32)
 
@@ -207,7 +208,11 @@ class Multigrid:
         return x
 
     def _sum(self, value: float) -> float:
-        return value if self.comm.size == 1 else float(self.comm.allreduce(value))
+        if self.comm.size == 1:
+            return value
+        self._number[0] = value
+        self.comm.Allreduce(MPI.IN_PLACE, self._number)
+        return float(self._number[0])
 
     def _append(
         self, coupled: sparse.csr_array, halo: Halo, off: Array, p: sparse.csr_array, below: Halo
