@@ -1,0 +1,139 @@
+"""Hyper-reduction by energy-conserving sampling and weighting (ECSW).
+
+An integral over a mesh, Σᵢ areaᵢ·fᵢ, is replaced by a weighted sum over few of its nodes, with weights of 0 or more that
+reproduce the integrals of a training set. With such weights a monotone nonlinearity stays monotone after the reduction:
+radiation still only takes heat from what is warmer than its surroundings.
+
+References
+----------
+C. Farhat, P. Avery, T. Chapman, J. Cortial, Int. J. Numer. Meth. Eng. 98 (2014) 625, doi 10.1002/nme.4668.
+C. Lawson, R. Hanson, Solving Least Squares Problems (1974), ch. 23.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.errors import ConvergenceError, ModelError
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Few nodes that stand for all.
+
+    Attributes
+    ----------
+    nodes : (s,) int array
+    weights : (s,) array
+        Above 0; they multiply the area of a node.
+    error : float
+        Norm of what the training integrals are missed by, relative to their norm.
+    """
+
+    nodes: Integers
+    weights: Array
+    error: float
+
+
+def nonnegative_weights(matrix: Array, target: Array, tolerance: float, most: int = 400) -> Samples:
+    """Find few weights of 0 or more with ``matrix·weights ≈ target`` (Lawson & Hanson's NNLS, stopped early).
+
+    Parameters
+    ----------
+    matrix : (row, n) array
+    target : (row,) array
+    tolerance : float
+        Relative residual at which to stop.
+    most : int
+        Weights allowed.
+
+    Raises
+    ------
+    ConvergenceError
+        If the tolerance is not reached.
+    """
+    norm = float(np.linalg.norm(target))
+    if not norm > 0.0:
+        raise ModelError("hyper-reduction: the training integrals are all zero")
+    scale = np.linalg.norm(matrix, axis=0)
+    usable = scale > 1e-14 * scale.max()
+    columns = matrix / np.where(usable, scale, 1.0)
+    # Products once: every trial then is a small system. Their rounding, 1e-8 of the norm, is below any tolerance of use.
+    square, aim = columns.T @ columns, columns.T @ target
+    passive, weights = np.zeros(len(aim), dtype=bool), np.zeros(len(aim))
+    error = 1.0
+    while error > tolerance and passive.sum() < most:
+        gain = np.where(usable & ~passive, aim - square @ weights, -np.inf)
+        best = int(np.argmax(gain))
+        if gain[best] <= 1e-13 * norm * norm:
+            break
+        passive[best] = True
+        weights = _solve_passive(square, aim, passive, weights)
+        if not weights[best] > 0.0:
+            break  # only rounding is left to gain
+        error = float(np.linalg.norm(target - columns @ weights)) / norm
+    if error > 100.0 * tolerance:
+        raise ConvergenceError(
+            f"hyper-reduction: {int(passive.sum())} samples miss the training integrals by {error:.2g} "
+            f"(tolerance {tolerance:g}); loosen the tolerance or use fewer modes"
+        )
+    nodes = np.flatnonzero(weights > 0.0)
+    return Samples(nodes, weights[nodes] / scale[nodes], error)
+
+
+def _solve_passive(square: Array, aim: Array, passive: NDArray[np.bool_], weights: Array) -> Array:
+    """Least squares on the passive set; whose weight would be negative leaves it (`passive` is changed)."""
+    while True:
+        at = np.flatnonzero(passive)
+        if not at.size:
+            return np.zeros_like(weights)
+        trial = np.linalg.lstsq(square[np.ix_(at, at)], aim[at], rcond=1e-15)[0]
+        moved = np.zeros_like(weights)
+        if np.all(trial > 0.0):
+            moved[at] = trial
+            return moved
+        # Walk towards the solution until the first weight reaches zero, and drop it.
+        old, bad = weights[at], trial <= 0.0
+        reach = old[bad] / np.maximum(old[bad] - trial[bad], 1e-300)
+        moved[at] = np.maximum(old + reach.min() * (trial - old), 0.0)
+        moved[at[np.flatnonzero(bad)[np.argmin(reach)]]] = 0.0
+        weights = moved
+        passive &= weights > 0.0
+
+
+def sample_radiation(basis: Array, area: Array, temperatures: Array, tolerance: float) -> Samples:
+    """Choose the nodes at which the reduced radiation is evaluated.
+
+    The integrals reproduced are those of T⁴ against every mode; the emission of a uniform panel is exact.
+
+    Parameters
+    ----------
+    basis : (n, r) array
+        Modes at the nodes of the panel.
+    area : (n,) array
+        Of one face per node [m²].
+    temperatures : (n, snapshot) array
+        Training fields [K].
+    tolerance : float
+    """
+    fourth = (temperatures / temperatures.mean()) ** 4
+    modes = basis / np.sqrt((area @ basis**2) / area.sum())
+    # Few fields span the fourth powers of all snapshots.
+    root = np.sqrt(area)[:, None]
+    square, left = np.linalg.eigh((root * fourth) @ (root * fourth).T)
+    size, left = np.sqrt(np.maximum(square[::-1], 0.0)), left[:, ::-1]
+    keep = size > max(0.03 * tolerance, 1e-7) * size[0]
+    fields = left[:, keep] / root * np.sqrt(area.sum()) * (size[keep] / size[0])
+    rows = np.concatenate([(modes * field[:, None] * area[:, None]).T for field in fields.T])
+    rows = np.concatenate([rows, (modes * area[:, None]).T])
+    # On fine meshes every few nodes are choice enough.
+    choice = np.arange(0, len(area), max(1, len(area) // 2000))
+    found = nonnegative_weights(rows[:, choice], rows.sum(axis=1), tolerance)
+    nodes = choice[found.nodes]
+    return Samples(nodes, found.weights * (area.sum() / float(found.weights @ area[nodes])), found.error)
