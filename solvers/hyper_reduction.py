@@ -1,8 +1,8 @@
 """Hyper-reduction by energy-conserving sampling and weighting (ECSW).
 
-An integral over a mesh, Σᵢ areaᵢ·fᵢ, is replaced by a weighted sum over few of its nodes, with weights of 0 or more that
-reproduce the integrals of a training set. With such weights a monotone nonlinearity stays monotone after the reduction:
-radiation still only takes heat from what is warmer than its surroundings.
+An integral over a mesh, Σᵢ areaᵢ·fᵢ, is replaced by a weighted sum over few of its nodes, with weights of 0 or more
+that reproduce the integrals of a training set. With such weights a monotone nonlinearity stays monotone after the
+reduction: radiation still only takes heat from what is warmer than its surroundings.
 
 References
 ----------
@@ -64,7 +64,8 @@ def nonnegative_weights(matrix: Array, target: Array, tolerance: float, most: in
     scale = np.linalg.norm(matrix, axis=0)
     usable = scale > 1e-14 * scale.max()
     columns = matrix / np.where(usable, scale, 1.0)
-    # Products once: every trial then is a small system. Their rounding, 1e-8 of the norm, is below any tolerance of use.
+    # Products once: every trial then is a small system. Their rounding, 1e-8 of the norm, is below any tolerance
+    # of use.
     square, aim = columns.T @ columns, columns.T @ target
     passive, weights = np.zeros(len(aim), dtype=bool), np.zeros(len(aim))
     error = 1.0

@@ -19,12 +19,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -199,13 +201,26 @@ class ReducedPanel:
     def operators(self, number: int) -> kernels.Operators:
         """Return the arrays of a regime that the kernels work on."""
         r, at = self.regimes[number], self.regimes[number].samples
-        arrays = (
-            r.flow * self.specific_heat, r.temperature, r.viscosity, r.coefficients, r.terms, r.basis[at],
-            r.basis[at].T,
-            STEFAN_BOLTZMANN * self.faces * r.weights * self.area[at], r.fluid_basis[r.inlet],
-            r.fluid_basis[r.outlet], self.area @ r.basis,
-        )  # fmt: skip
-        return kernels.Operators(*(np.ascontiguousarray(a) for a in arrays), SPACE_TEMPERATURE**4)
+        emission = STEFAN_BOLTZMANN * self.faces * r.weights * self.area[at]
+        rows = np.ascontiguousarray(r.basis[at])
+        slope = rows.T @ (emission[:, None] * rows)
+        fill = np.zeros((-(len(r.terms) + 1) % 4, *slope.shape))
+        terms = np.concatenate([r.terms, slope[None], fill])
+        return kernels.Operators(
+            flow=r.flow * self.specific_heat,
+            temperature=np.ascontiguousarray(r.temperature),
+            viscosity=np.ascontiguousarray(r.viscosity),
+            coefficients=np.ascontiguousarray(r.coefficients),
+            terms=np.ascontiguousarray(np.moveaxis(terms, 0, -1)),
+            samples=rows,
+            emission=emission,
+            emission_rows=np.repeat(emission, kernels.LANES),
+            emission_total=float(emission.sum()),
+            inlet=np.ascontiguousarray(r.fluid_basis[r.inlet]),
+            outlet=np.ascontiguousarray(r.fluid_basis[r.outlet]),
+            load=self.area @ r.basis,
+            sink=SPACE_TEMPERATURE**4,
+        )
 
     def project(self, panel: Array, fluid: Array, number: int) -> Array:
         """Return the modes of temperatures in a regime: the projection that keeps the heat stored, shape (r,)."""
@@ -225,7 +240,7 @@ class ReducedPanel:
         handle, aside = tempfile.mkstemp(dir=path.parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, notes=np.array(json.dumps(notes)), **arrays)  # type: ignore[arg-type]
+                np.savez(file, notes=np.array(json.dumps(notes)), **arrays)
             Path(aside).replace(path)
         finally:
             Path(aside).unlink(missing_ok=True)
@@ -359,8 +374,8 @@ class ReducedLoops:
             mean = panel.area @ r.basis / panel.area.sum()
             rows = np.stack([r.fluid_basis[r.inlet], r.fluid_basis[r.outlet], mean])
             self._ones.append(one)
-            self._rows.append(np.ascontiguousarray(rows.T))
-            self._candidates.append(np.ascontiguousarray(r.basis[r.extremes].T))
+            self._rows.append(rows)
+            self._candidates.append(np.ascontiguousarray(r.basis[r.extremes]))
         last = len(panel.regimes) - 1
         self.regime = np.full(self.count, last, dtype=np.int64)
         self.modes = np.zeros((self.count, panel.modes))
@@ -448,7 +463,8 @@ class ReducedLoops:
         for number, at in self._members():
             state = self._state_of(number, at)
             values = np.empty((len(state), 5, kernels.LANES))
-            kernels.observe(self._rows[number], self._candidates[number], state, values)
+            with _threads(len(state)):
+                kernels.observe(self._rows[number], self._candidates[number], state, values)
             found[:, at] = _from_blocks(values, at.size).T
         return dict(zip(("inlet", "outlet", "mean", "min", "max"), found))
 
@@ -512,9 +528,10 @@ class ReducedLoops:
             state = self._state_of(number, at)
             account = np.empty((len(state), kernels.ACCOUNTS, kernels.LANES))
             blocks = [_to_blocks(values[at]) for values in inputs]
-            kernels.advance_loops(
-                self._operators[number], _to_blocks(self._table[at]), state, *blocks, dt, account
-            )
+            with _threads(len(state)):
+                kernels.advance_loops(
+                    self._operators[number], _to_blocks(self._table[at]), state, *blocks, dt, account
+                )
             self._take_back(number, at, state)
             rows[:, at] = _from_blocks(account, at.size).T
         _check(rows[kernels.LEFT], "step")
@@ -535,9 +552,10 @@ class ReducedLoops:
             state = self._state_of(number, at)
             account = np.zeros((len(state), kernels.ACCOUNTS, kernels.LANES))
             blocks = [_to_blocks(values[at]) for values in inputs]
-            kernels.settle_loops(
-                self._operators[number], _to_blocks(self._table[at]), state, *blocks, account
-            )
+            with _threads(len(state)):
+                kernels.settle_loops(
+                    self._operators[number], _to_blocks(self._table[at]), state, *blocks, account
+                )
             self._take_back(number, at, state)
             _check(_from_blocks(account, at.size)[:, kernels.LEFT], "steady state")
 
@@ -549,6 +567,17 @@ class ReducedLoops:
             one = self._ones[number]
             content[at] += self.panels[at] * np.sum(self.modes[at, : one.size] * one, axis=1)
         return content
+
+
+@contextmanager
+def _threads(blocks: int) -> Iterator[None]:
+    """Use no more threads than there is work for: waking them costs as much as some blocks."""
+    most = numba.get_num_threads()
+    numba.set_num_threads(max(1, min(most, blocks // 8)))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(most)
 
 
 def _to_blocks(values: Array) -> Array:

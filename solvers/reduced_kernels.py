@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from solvers.network_kernels import stream_exchange
 from solvers.reduced_lanes import (
     LANES,
-    add_weighted_gram,
+    add_product,
     combine,
     compiled,
     factorize,
@@ -58,8 +58,8 @@ that Newton's method left [K], its iterations."""
 
 ACCOUNTS = 5
 
-_MOST_ITERATIONS = 25
-_TARGET = 1e-11
+_MOST_ITERATIONS = 60
+_TARGET = 3e-11
 _WEIGHTS = (1.0 / np.sqrt(2.0), 1.0 - 1.0 / np.sqrt(2.0))
 
 
@@ -73,12 +73,14 @@ class Operators(NamedTuple):
     viscosity : (t,) array
         Relative.
     coefficients : (f, t, k) array
-    terms : (k, r, r) array
-        A = Σₖ coefficientₖ·termₖ.
-    samples, columns : (s, r), (r, s) arrays
-        Basis at the sampled nodes, and its transpose.
-    emission : (s,) array
-        σ·area·weight of both faces [W/K⁴].
+    terms : (r, r, k + 1 or more) array
+        A = Σₖ coefficientₖ·termₖ; then the slope of radiation for 4·T³ = 1, and zeros up to a multiple of four.
+    samples : (s, r) array
+        Basis at the sampled nodes.
+    emission, emission_rows : (s,), (s·LANES,) arrays
+        σ·area·weight of both faces [W/K⁴]; and repeated for every lane.
+    emission_total : float
+        Their sum.
     inlet, outlet : (r,) arrays
         Basis at the inlet, and at the outlet of the tubes.
     load : (r,) array
@@ -93,8 +95,9 @@ class Operators(NamedTuple):
     coefficients: Array
     terms: Array
     samples: Array
-    columns: Array
     emission: Array
+    emission_rows: Array
+    emission_total: float
     inlet: Array
     outlet: Array
     load: Array
@@ -119,9 +122,9 @@ def _locate(grid: Array, value: float) -> tuple[int, float]:
 
 
 @compiled
-def _assemble(o: Operators, flow: Array, film: Array, matrix: Array, weights: Array) -> None:
-    """Interpolate A of every lane."""
-    count = o.terms.shape[0]
+def _weigh(o: Operators, flow: Array, film: Array, weights: Array) -> None:
+    """Interpolate the coefficients of A for every lane."""
+    count = o.coefficients.shape[2]
     for lane in range(LANES):
         j, y = _locate(o.temperature, film[lane])
         thickness = (1.0 - y) * o.viscosity[j] + y * o.viscosity[j + 1]
@@ -130,11 +133,12 @@ def _assemble(o: Operators, flow: Array, film: Array, matrix: Array, weights: Ar
             low = (1.0 - x) * o.coefficients[i, j, k] + x * o.coefficients[i + 1, j, k]
             high = (1.0 - x) * o.coefficients[i, j + 1, k] + x * o.coefficients[i + 1, j + 1, k]
             weights[k, lane] = (1.0 - y) * low + y * high
-    combine(o.terms, weights, matrix)
 
 
 @compiled
-def _eliminate(p: Array, heat: Array, start: Array, r: int, w: Array, ex: Array, rate: float, c: Array) -> None:
+def _eliminate(
+    p: Array, heat: Array, start: Array, r: int, w: Array, ex: Array, rate: float, c: Array
+) -> None:
     """Coefficients of the eliminated nodes.
 
     plate = c₀ + c₁·reservoir, outlet = c₂ + c₃·reservoir, return = c₄ + c₅·reservoir + c₆·body, battery = c₇ + c₈·body
@@ -251,27 +255,26 @@ def _chord(
     count, n = o.samples.shape[0], r + 2
     previous = np.zeros(LANES)
     size, active = np.empty(LANES), np.ones(LANES)
+    flat, at, steep, g = moved.reshape(-1), t.reshape(-1), slope.reshape(-1), o.emission_rows
     for _ in range(_MOST_ITERATIONS):
         substitute(matrix, residual, n)
         for k in range(n):
             for lane in range(LANES):
                 change[k, lane] = -active[lane] * residual[k, lane]
                 residual[k, lane] = 0.0
-        gather(o.columns, change, moved)
+        gather(o.samples, change, moved)
         for lane in range(LANES):
             size[lane] = max(abs(change[r, lane]), abs(change[r + 1, lane]))
         for s in range(count):
             for lane in range(LANES):
                 size[lane] = max(size[lane], abs(moved[s, lane]))
-        for s in range(count):
-            g = o.emission[s]
-            for lane in range(LANES):
-                old, d = t[s, lane], moved[s, lane]
-                new = old + d
-                t[s, lane] = new
-                old2, new2 = old * abs(old), new * abs(new)
-                # |T|T·T² keeps its sign below zero, where Newton may pass on its way.
-                moved[s, lane] = g * (abs(new2) * new2 - abs(old2) * old2) - slope[s, lane] * d
+        for i in range(flat.size):
+            old, d = at[i], flat[i]
+            new = old + d
+            at[i] = new
+            # |T|T·T² keeps its sign below zero, where Newton may pass on its way.
+            old, new = old * abs(old), new * abs(new)
+            flat[i] = g[i] * (abs(new) * new - abs(old) * old) - steep[i] * d
         scatter(o.samples, moved, p[EMISSIVITY], residual)
         for lane in range(LANES):
             old, d = y[r + BODY, lane], change[r + 1, lane]
@@ -310,7 +313,9 @@ def _recover(y: Array, c: Array, r: int) -> None:
 
 
 @compiled
-def _account(o: Operators, p: Array, y: Array, t: Array, w: Array, weight: float, r: int, account: Array) -> None:
+def _account(
+    o: Operators, p: Array, y: Array, t: Array, w: Array, weight: float, r: int, account: Array
+) -> None:
     """Book the heat of a stage."""
     for lane in range(LANES):
         total = 0.0
@@ -336,35 +341,47 @@ def _exchanges(p: Array, w: Array, ex: Array) -> None:
 
 @compiled
 def _linearise(
-    o: Operators, p: Array, y: Array, absorbed: Array, through: Array, back: Array, rate: float, r: int,
-    t: Array, slope: Array, scratch: Array, work: Array, matrix: Array, residual: Array, sink_load: Array,
+    o: Operators, p: Array, y: Array, each: Array, film: Array, absorbed: Array, back: Array, rate: float, r: int,
+    t: Array, slope: Array, scratch: Array, weights: Array, matrix: Array, residual: Array,
 ) -> None:  # fmt: skip
-    """Residual of the modes at y (their storage not counted), then the slope in place of A."""
-    count = o.samples.shape[0]
+    """Residual of the modes at y (their storage not counted) and its slope.
+
+    The slope of radiation is taken at one temperature of the panel, the fourth root of its mean emission: its matrix is
+    then one more term of the operators, and Newton's method takes one iteration more.
+    """
+    count, n = o.samples.shape[0], matrix.shape[1]
+    gather(o.samples, y, t)
+    flat, start, g = scratch.reshape(-1), t.reshape(-1), o.emission_rows
+    for i in range(flat.size):
+        square = start[i] * abs(start[i])
+        flat[i] = g[i] * (abs(square) * square - o.sink)
+    last = o.coefficients.shape[2]
+    weights[last:] = 0.0
+    for lane in range(LANES):
+        total = 0.0
+        for s in range(count):
+            total += scratch[s, lane]
+        level = 4.0 * (abs(total) / o.emission_total + o.sink) ** 0.75
+        weights[last, lane] = p[EMISSIVITY, lane] * level
+        for s in range(count):
+            slope[s, lane] = o.emission[s] * level
+        slope[count, lane] = 4.0 * p[BODY_EMISSION, lane] * abs(y[r + BODY, lane]) ** 3
+    _weigh(o, each, film, weights)
+    combine(o.terms, weights, matrix)
+    steep = slope.reshape(-1)
+    for i in range(flat.size):
+        # The matrix has the slope of radiation in it already.
+        flat[i] -= steep[i] * start[i]
     for a in range(r):
         for lane in range(LANES):
-            each = through[lane] / p[PANELS, lane]
-            residual[a, lane] = -each * o.inlet[a] * back[lane] - o.load[a] * absorbed[lane]
-            residual[a, lane] -= p[EMISSIVITY, lane] * sink_load[a]
+            residual[a, lane] = -each[lane] * o.inlet[a] * back[lane] - o.load[a] * absorbed[lane]
+    scatter(o.samples, scratch, p[EMISSIVITY], residual)
     for b in range(r):
         for a in range(r):
-            for lane in range(LANES):
-                residual[a, lane] += matrix[a, b, lane] * y[b, lane]
-    gather(o.columns, y, t)
-    for s in range(count):
-        g = o.emission[s]
-        for lane in range(LANES):
-            cube = abs(t[s, lane]) ** 3
-            scratch[s, lane] = g * cube * t[s, lane]
-            slope[s, lane] = 4.0 * g * cube
-    scatter(o.samples, scratch, p[EMISSIVITY], residual)
-    add_weighted_gram(o.samples, slope, p[EMISSIVITY], matrix, work)
+            add_product(residual, a, matrix, a * n + b, y, b)
     for a in range(r):
         for lane in range(LANES):
             matrix[a, a, lane] += rate
-    # The chord scales the samples by the emissivity when it projects them.
-    for lane in range(LANES):
-        slope[count, lane] = 4.0 * p[BODY_EMISSION, lane] * abs(y[r + BODY, lane]) ** 3
 
 
 @threaded
@@ -397,17 +414,12 @@ def advance_loops(
     count, n = o.samples.shape[0], r + 2
     gamma = 1.0 - 1.0 / np.sqrt(2.0)
     rate = 1.0 / (gamma * dt)
-    sink_load = np.zeros(r)
-    for k in range(r):
-        for s in range(count):
-            sink_load[k] += o.samples[s, k] * o.emission[s] * o.sink
     size = (blocks + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         matrix = np.empty((n, n, LANES))
-        weights = np.empty((o.terms.shape[0], LANES))
+        weights = np.empty((o.terms.shape[2], LANES))
         t, slope = np.empty((count, LANES)), np.empty((count + 1, LANES))
         scratch, change, residual = np.empty((count, LANES)), np.empty((n, LANES)), np.empty((n, LANES))
-        work = np.empty((r + 1, LANES))
         ex, c, kept = np.empty((4, LANES)), np.empty((9, LANES)), np.empty(LANES)
         past, through, each, back = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
         start = np.empty((r + NODES, LANES))
@@ -423,14 +435,11 @@ def advance_loops(
             _exchanges(parameters, w, ex)
             _eliminate(parameters, q, start, r, w, ex, rate, c)
             for lane in range(LANES):
-                back[lane] = (
-                    c[4, lane] + c[5, lane] * y[r + RESERVOIR, lane] + c[6, lane] * y[r + BODY, lane]
-                )
+                back[lane] = c[4, lane] + c[5, lane] * y[r + RESERVOIR, lane] + c[6, lane] * y[r + BODY, lane]
                 kept[lane] = c[4, lane]
-            _assemble(o, each, film[block], matrix, weights)
             _linearise(
-                o, parameters, y, absorbed[block], through, back, rate, r, t, slope, scratch, work, matrix,
-                residual, sink_load,
+                o, parameters, y, each, film[block], absorbed[block], back, rate, r, t, slope, scratch,
+                weights, matrix, residual,
             )  # fmt: skip
             _loop_slopes(o, parameters, y, past, through, ex, c, rate, r, matrix)
             factorize(matrix, n)
@@ -467,15 +476,10 @@ def settle_loops(
     """
     blocks, r = state.shape[0], o.load.size
     count, n = o.samples.shape[0], r + 2
-    sink_load = np.zeros(r)
-    for k in range(r):
-        for s in range(count):
-            sink_load[k] += o.samples[s, k] * o.emission[s] * o.sink
     for block in prange(blocks):
         parameters, y, q, w = p[block], state[block], heat[block], flow[block]
-        matrix, weights = np.empty((n, n, LANES)), np.empty((o.terms.shape[0], LANES))
+        matrix, weights = np.empty((n, n, LANES)), np.empty((o.terms.shape[2], LANES))
         t, slope, scratch = np.empty((count, LANES)), np.empty((count + 1, LANES)), np.empty((count, LANES))
-        work = np.empty((r + 1, LANES))
         residual, ex, c = np.empty((n, LANES)), np.empty((4, LANES)), np.empty((9, LANES))
         past, through, each, back = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
         for lane in range(LANES):
@@ -485,21 +489,18 @@ def settle_loops(
         _exchanges(parameters, w, ex)
         _eliminate(parameters, q, y, r, w, ex, 0.0, c)
         active = np.ones(LANES)
-        for _ in range(200):
+        for _ in range(400):
             for lane in range(LANES):
-                back[lane] = (
-                    c[4, lane] + c[5, lane] * y[r + RESERVOIR, lane] + c[6, lane] * y[r + BODY, lane]
-                )
-            _assemble(o, each, film[block], matrix, weights)
+                back[lane] = c[4, lane] + c[5, lane] * y[r + RESERVOIR, lane] + c[6, lane] * y[r + BODY, lane]
             _linearise(
-                o, parameters, y, absorbed[block], through, back, 0.0, r, t, slope, scratch, work, matrix,
-                residual, sink_load,
+                o, parameters, y, each, film[block], absorbed[block], back, 0.0, r, t, slope, scratch,
+                weights, matrix, residual,
             )  # fmt: skip
             _loop_slopes(o, parameters, y, past, through, ex, c, 0.0, r, matrix)
             _loop_residual(o, parameters, q, y, y, past, through, ex, c, 0.0, r, residual)
             factorize(matrix, n)
             substitute(matrix, residual, n)
-            gather(o.columns, residual, scratch)
+            gather(o.samples, residual, scratch)
             done = True
             for lane in range(LANES):
                 size = max(abs(residual[r, lane]), abs(residual[r + 1, lane]))
@@ -527,21 +528,21 @@ def observe(rows: Array, candidates: Array, state: Array, values: Array) -> None
 
     Parameters
     ----------
-    rows, candidates : (r, k), (r, c) arrays
-        Basis at the places and at the candidates, transposed.
+    rows, candidates : (k, r), (c, r) arrays
+        Basis at the places and at the candidates.
     state : (block, r + NODES, LANES) array
     values : (block, k + 2, LANES) array
         Overwritten: the places, the lowest, the highest [K].
     """
-    count = rows.shape[1]
+    count = rows.shape[0]
     for block in prange(state.shape[0]):
         y, out = state[block], values[block]
-        each = np.empty((candidates.shape[1], LANES))
+        each = np.empty((candidates.shape[0], LANES))
         gather(rows, y, out)
         gather(candidates, y, each)
         for lane in range(LANES):
             out[count, lane] = out[count + 1, lane] = each[0, lane]
-        for s in range(candidates.shape[1]):
+        for s in range(candidates.shape[0]):
             for lane in range(LANES):
                 out[count, lane] = min(out[count, lane], each[s, lane])
                 out[count + 1, lane] = max(out[count + 1, lane], each[s, lane])

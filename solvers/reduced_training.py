@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,11 +162,11 @@ class ReductionSettings:
         Points of the table over flow.
     """
 
-    regimes: int = 5
+    regimes: int = 8
     overlap: float = 1.1
     projection_tolerance: float = 0.02
-    most_modes: int = 32
-    sampling_tolerance: float = 2e-4
+    most_modes: int = 40
+    sampling_tolerance: float = 4e-4
     operator_tolerance: float = 1e-4
     most_flows: int = 200
 
@@ -324,7 +325,7 @@ class Snapshots:
 def regime_flows(low: float, high: float, count: int, overlap: float) -> list[tuple[float, float]]:
     """Return the ranges of flow of the regimes: equal ratios, each reaching into its neighbours."""
     edges = np.geomspace(low, high, count + 1)
-    ends = [(float(a / overlap), float(b * overlap)) for a, b in zip(edges[:-1], edges[1:])]
+    ends = [(float(a / overlap), float(b * overlap)) for a, b in pairwise(edges)]
     return [(max(a, low / 1.01), min(b, high * 1.01)) for a, b in ends]
 
 
@@ -343,7 +344,7 @@ def _regime(
         settings.operator_tolerance,
         settings.most_flows,
     )
-    coefficients, terms = separate(table.values, 1e-2 * settings.operator_tolerance)
+    coefficients, terms = separate(table.values, 0.1 * settings.operator_tolerance)
     # Conduction, and what the coolant carries, are exact terms of their own: heat is conserved to rounding.
     rate = full.specific_heat * np.multiply.outer(table.flow, table.viscosity)
     coefficients = np.concatenate([coefficients, rate[..., None], np.ones((*rate.shape, 1))], axis=2)
@@ -355,8 +356,8 @@ def _regime(
     extremes = np.unique(np.concatenate([snapshots[:n].argmin(axis=0), snapshots[:n].argmax(axis=0)]))
     return Regime(
         flows=np.array(flows),
-        basis=panel,
-        fluid_basis=basis[n:],
+        basis=np.ascontiguousarray(panel),
+        fluid_basis=np.ascontiguousarray(basis[n:]),
         flow=table.flow,
         temperature=table.temperature,
         viscosity=table.viscosity,
@@ -395,7 +396,9 @@ def reduce_panel(
         )
     regimes = []
     for flows in regime_flows(*box.mass_flow, settings.regimes, settings.overlap):
-        chosen = (snapshots.flow >= flows[0] / settings.overlap) & (snapshots.flow <= flows[1] * settings.overlap)
+        chosen = (snapshots.flow >= flows[0] / settings.overlap) & (
+            snapshots.flow <= flows[1] * settings.overlap
+        )
         if chosen.sum() < 20:
             raise ModelError(
                 f"reduced model: {chosen.sum()} snapshots at flows of {flows[0]:.4g} to {flows[1]:.4g} kg/s; "

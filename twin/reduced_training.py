@@ -28,8 +28,8 @@ from twin.module_thermal import HALF_RISE, PLATE_CONTENT, VALVE_LIMIT, VALVE_TIM
 from twin.reduced_thermal import ReducedThermal
 
 if TYPE_CHECKING:
-    from solvers.reduced_training import FullPanel, ReductionSettings, Snapshots
     from solvers.coolant import TubeCircuit
+    from solvers.reduced_training import FullPanel, ReductionSettings, Snapshots
     from twin.module_thermal import ModuleThermal
 
 Array = NDArray[np.float64]
@@ -88,8 +88,8 @@ class TrainingSettings:
     inlet_below: float = 60.0
     inlet_above: float = 45.0
     tolerance: float = 0.03
-    least_runs: int = 16
-    most_runs: int = 40
+    least_runs: int = 24
+    most_runs: int = 48
     passes: int = 2
     segments: int = 6
     step: float = 10.0
@@ -392,7 +392,14 @@ def orbit_history(
     total = np.where(dark, 0.0, orbit.sun) + orbit.earth * (0.4 + 0.6 * wave)
     share = np.where(dark, orbit.eclipse_heat, orbit.heat)
     return _history(
-        parameters, orbit.emissivity, orbit.flow, dt, orbit.split * total, (1.0 - orbit.split) * total, share, True
+        parameters,
+        orbit.emissivity,
+        orbit.flow,
+        dt,
+        orbit.split * total,
+        (1.0 - orbit.split) * total,
+        share,
+        True,
     )
 
 
@@ -592,9 +599,7 @@ def train(
         # A run that was predicted well enough waits for the next reduction.
         if len(seen) >= settings.least_runs and (panel is None or tests[-1] > settings.tolerance):
             tell("modes and samples", number / settings.most_runs)
-            low, high = (
-                float(f(f(r.nodes[NODES.index("return")]) for r in seen)) for f in (min, max)
-            )
+            low, high = (float(f(f(r.nodes[NODES.index("return")]) for r in seen)) for f in (min, max))
             box = replace(settings.box(parameters), inlet_temperature=(low, high))
             panel = reduce_panel(full, snapshots_of(histories[: len(seen)], seen), box, reduction)
     else:
@@ -675,7 +680,7 @@ def symmetry_error(parameters: ThermalParameters) -> float:
     fields = []
     for p in (parameters, one_panel(parameters)):
         module = ModuleThermal(p)
-        nodes = {name: value for name, value in _wing_heat(p).items()}
+        nodes = _wing_heat(p)
         nodes["cold-plate"] = 0.7 * _shed(p, p.emissivity)
         loads = HeatLoads(80.0, 20.0, nodes)
         for k in range(3):

@@ -1,0 +1,310 @@
+"""Reduced modules against the finite elements they come from, and the laws they must keep."""
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import numba
+import numpy as np
+import pytest
+
+pytest.importorskip("dolfinx")
+
+from solvers.reduced import NODES, OutsideTraining, ReducedPanel
+from solvers.reduced_training import ReductionSettings
+from twin import component_models, reduced_training
+from twin.errors import BadInput
+from twin.module_thermal import PLACES, FullThermal, HeatLoads, ModuleThermal
+from twin.reduced_thermal import ReducedThermal
+from twin.reduced_training import (
+    CERTIFICATE_ORBITS,
+    TrainingSettings,
+    one_panel,
+    orbit_history,
+    reduced_panel,
+    training_history,
+)
+
+SETTINGS = TrainingSettings(least_runs=14, most_runs=20, passes=1, tolerance=0.06, orbit=3000.0, segments=4)
+REDUCTION = ReductionSettings(regimes=5, most_modes=40)
+
+
+@pytest.fixture(scope="module")
+def parameters(satellite):
+    design = satellite().module_classes["satellite"]
+    return component_models.thermal(design, 0.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("reduced")
+
+
+@pytest.fixture(scope="module")
+def panel(parameters, folder):
+    return reduced_panel(parameters, SETTINGS, REDUCTION, folder)
+
+
+def loads(count, heat=5800.0, front=60.0, back=30.0):
+    """Plausible loads of the experimental satellite."""
+    each = {
+        "cold-plate": heat, "body": 600.0, "battery": 20.0, "array-front": 21000.0, "array-back": 1500.0,
+        "reservoir": 100.0,
+    }  # fmt: skip
+    nodes = {name: np.broadcast_to(np.asarray(value, dtype=float), count) for name, value in each.items()}
+    return HeatLoads(np.full(count, front), np.full(count, back), nodes)
+
+
+def spread(parameters, count):
+    """Modules of different coatings and heat capacities."""
+    random = np.random.default_rng(5)
+    return [
+        replace(
+            parameters,
+            emissivity=float(random.uniform(0.65, 0.9)),
+            body_capacity=parameters.body_capacity * float(random.uniform(0.8, 1.2)),
+        )
+        for _ in range(count)
+    ]
+
+
+def test_held_out_orbits(panel):
+    """Certificate: orbits that no training saw, all nodes of panel and coolant, all times."""
+    c = panel.certificate
+    assert c["orbits"]["nominal"]["max_error"] < 0.1
+    assert c["orbits"]["hot"]["max_error"] < 0.1
+    assert c["rms_error"] < 0.05
+    assert c["node_error"] < 0.02
+    assert c["energy_error"] < 1e-5
+    assert c["ledger_residual"] < 1e-9
+
+
+def test_group_follows_the_full_model(panel, parameters):
+    """Two modules from rest, through settling, an eclipse and a load drop, against finite elements of each."""
+    modules = spread(parameters, 2)
+    full, reduced = FullThermal(modules, 1e-9), ReducedThermal(modules, panel)
+    first = loads(2)
+    full.settle(first, parameters.mass_flow)
+    reduced.settle(first, parameters.mass_flow)
+    worst = 0.0
+    for k in range(60):
+        dark = 20 <= k < 40
+        now = loads(2, 4600.0 if dark else 5800.0, 20.0 if dark else 60.0)
+        dt = 3.7 if k in (20, 40) else 10.0
+        ticks = [t.step(now, parameters.mass_flow, 10.0 * k, dt, k in (20, 40)) for t in (full, reduced)]
+        for place in PLACES:
+            error = np.abs(ticks[0].temperatures[place] - ticks[1].temperatures[place]).max()
+            worst = max(worst, float(error))
+        assert ticks[1].emitted == pytest.approx(ticks[0].emitted, rel=2e-4)
+        assert ticks[1].coolant_heat == pytest.approx(ticks[0].coolant_heat, rel=1e-3, abs=1.0)
+    # The full model stops its search for the valve at 1e-3.
+    assert worst < 0.15
+    for i in range(2):
+        assert reduced.panel_field(i).shape == full.panel_field(i).shape
+        assert np.abs(reduced.panel_field(i) - full.panel_field(i)).max() < 0.3
+
+
+def test_rest_stays_rest(panel, parameters):
+    """Uniform temperature with heat in = emission of a uniform panel: nothing but radiation acts, exactly."""
+    dull = replace(parameters, body_radiating_area=0.0, array_front_emissivity=0.0, array_back_emissivity=0.0)
+    thermal = ReducedThermal([dull], panel)
+    kelvin = parameters.supply_temperature
+    tick = thermal.step(HeatLoads(np.zeros(1), np.zeros(1), {}), parameters.mass_flow, 0.0, 1e-6, True)
+    sigma, space = 5.670374419e-8, 2.7255
+    faces = 2.0 if parameters.two_sided else 1.0
+    expected = faces * sigma * dull.emissivity * parameters.panel_area * (kelvin**4 - space**4)
+    assert tick.emitted[0] == pytest.approx(expected, rel=1e-6)
+    assert np.abs(thermal.panel_field(0) - kelvin).max() < 1e-5
+
+
+def test_ledger_closes_with_large_steps_for_months(panel, parameters):
+    """A hundred days in steps of 15 minutes with loads that jump: bounded, and every joule is booked."""
+    modules = spread(parameters, 3)
+    thermal = ReducedThermal(modules, panel)
+    thermal.settle(loads(3), parameters.mass_flow)
+    random = np.random.default_rng(1)
+    booked, radiated = np.zeros(3), np.zeros(3)
+    for k in range(9600):
+        now = loads(3, float(random.uniform(3000.0, 5800.0)), float(random.uniform(20.0, 100.0)))
+        tick = thermal.step(now, parameters.mass_flow, 900.0 * k, 900.0, k % 4 == 0)
+        heat = sum(now.nodes.values()) + tick.absorbed
+        booked += 900.0 * (heat - tick.emitted) - tick.stored
+        radiated += 900.0 * tick.emitted
+        if k % 100 == 0:
+            assert tick.temperatures["panel_min"].min() > 200.0
+            assert tick.temperatures["panel_max"].max() < 345.0
+    assert np.abs(booked / radiated).max() < 1e-9
+
+
+def test_nothing_grows_without_sources(panel, parameters):
+    """Without heat, sinks or an environment the norm of a disturbance in the heat capacity falls at every step.
+
+    Monotone radiation and a positive semidefinite exchange make the reduced model dissipative.
+    """
+    dull = replace(parameters, body_radiating_area=0.0, array_front_emissivity=0.0, array_back_emissivity=0.0)
+    thermal = ReducedThermal([dull], panel)
+    loops, modes = thermal.loops, panel.regimes[int(thermal.loops.regime[0])].modes
+    random = np.random.default_rng(2)
+    loops.modes[0, :modes] *= 1.0
+    loops.modes[0, 1:modes] = random.normal(0.0, 30.0, modes - 1)
+    none = HeatLoads(np.zeros(1), np.zeros(1), {})
+    weights = loops._storage[0]
+
+    def size():
+        count = panel.regimes[int(loops.regime[0])].modes
+        return parameters.panels * np.sum(loops.modes[0, :count] ** 2) + np.sum(weights * loops.nodes[0] ** 2)
+
+    before = size()
+    for _ in range(20):
+        loops.step(none.nodes, 0.0, parameters.mass_flow, 0.3, 10.0)
+        after = size()
+        assert after < before
+        before = after
+
+
+def test_more_heat_makes_everything_warmer(panel, parameters):
+    """Monotone: steady temperatures rise with the heat of the cards, and fall with the emissivity."""
+    modules = [replace(parameters, emissivity=e) for e in (0.8, 0.8, 0.7)]
+    thermal = ReducedThermal(modules, panel)
+    hot = np.array([4000.0, 5200.0, 5200.0])
+    thermal.loops.settle({"cold-plate": hot}, 90.0, parameters.mass_flow, 0.0)
+    mean = thermal.loops.observe()["mean"]
+    assert mean[0] < mean[1] < mean[2]
+
+
+def test_a_module_does_not_see_the_batch(panel, parameters):
+    """N modules at once = one by one, to the last bit."""
+    modules = spread(parameters, 11)
+    heat = np.linspace(3000.0, 5800.0, 11)
+    together = ReducedThermal(modules, panel)
+    for k in range(5):
+        tick = together.step(loads(11, heat), parameters.mass_flow, 10.0 * k, 10.0, False)
+    for i in (0, 4, 10):
+        alone = ReducedThermal([modules[i]], panel)
+        for k in range(5):
+            one = alone.step(loads(1, heat[i]), parameters.mass_flow, 10.0 * k, 10.0, False)
+        for place in PLACES:
+            assert one.temperatures[place][0] == tick.temperatures[place][i]
+        assert one.stored[0] == tick.stored[i] and one.emitted[0] == tick.emitted[i]
+
+
+def test_threads_do_not_change_results(panel, parameters):
+    modules = spread(parameters, 150)
+    most, results = numba.get_num_threads(), []
+    try:
+        for threads in {1, most}:
+            numba.set_num_threads(threads)
+            thermal = ReducedThermal(modules, panel)
+            for k in range(3):
+                thermal.step(loads(150), parameters.mass_flow, 10.0 * k, 10.0, False)
+            results.append(np.concatenate([thermal.loops.modes.ravel(), thermal.loops.nodes.ravel()]))
+    finally:
+        numba.set_num_threads(most)
+    assert all(np.array_equal(results[0], other) for other in results)
+
+
+def test_snapshot_and_restore_are_exact(panel, parameters):
+    modules = spread(parameters, 3)
+    one, other = ReducedThermal(modules, panel), ReducedThermal(modules, panel)
+    one.settle(loads(3), parameters.mass_flow)
+    for k in range(4):
+        one.step(loads(3, 4000.0), parameters.mass_flow, 10.0 * k, 10.0, False)
+    other.restore(one.snapshot())
+    for k in range(4):
+        a, b = (t.step(loads(3), parameters.mass_flow, 10.0 * k, 10.0, False) for t in (one, other))
+        assert all(np.array_equal(a.temperatures[p], b.temperatures[p]) for p in PLACES)
+        assert np.array_equal(a.stored, b.stored)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"front": 900.0}, "absorbed of module 0"),
+        ({"mass_flow": 1.0}, "mass flow of module 0"),
+    ],
+)
+def test_outside_the_training_is_refused(panel, parameters, change, match):
+    thermal = ReducedThermal([parameters], panel)
+    now = loads(1, front=change.get("front", 60.0))
+    with pytest.raises(OutsideTraining, match=match):
+        thermal.step(now, change.get("mass_flow", parameters.mass_flow), 0.0, 10.0, False)
+
+
+def test_untrained_coatings_temperatures_and_panels_are_refused(panel, parameters):
+    with pytest.raises(OutsideTraining, match=r"emissivity of module 1 is 0\.1"):
+        ReducedThermal([parameters, replace(parameters, emissivity=0.1)], panel)
+    with pytest.raises(BadInput, match="module 1 has tubes"):
+        ReducedThermal([parameters, replace(parameters, tubes=3)], panel)
+    thermal = ReducedThermal([parameters], panel)
+    thermal.loops.nodes[0, NODES.index("return")] = 500.0
+    with pytest.raises(OutsideTraining, match="inlet temperature of module 0 is 500 K"):
+        thermal.step(loads(1), parameters.mass_flow, 0.0, 10.0, False)
+
+
+def test_files_hold_the_same_model_and_training_resumes(panel, parameters, folder, monkeypatch):
+    """What is in the cache is not run again; the file gives the same numbers."""
+    path = folder / "copy.npz"
+    panel.save(path)
+    loaded = ReducedPanel.load(path)
+    assert loaded.certificate == panel.certificate
+    ticks = []
+    for each in (panel, loaded):
+        thermal = ReducedThermal([parameters], each)
+        ticks.append(thermal.step(loads(1), parameters.mass_flow, 0.0, 10.0, False))
+    for a, b in zip(panel.regimes, loaded.regimes):
+        assert all(np.array_equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+    for place in PLACES:
+        assert ticks[0].temperatures[place] == pytest.approx(ticks[1].temperatures[place], abs=1e-10)
+
+    def never(*_):
+        raise AssertionError("a finite-element run of the cache was made anew")
+
+    monkeypatch.setattr(reduced_training, "run_full", never)
+    again = reduced_training.train(parameters, SETTINGS, REDUCTION, folder)
+    assert again.certificate["max_error"] == pytest.approx(panel.certificate["max_error"], rel=1e-6)
+
+
+def test_one_panel_stands_for_the_wing(parameters):
+    """Two panels in parallel have the temperatures of a module of one panel with half of everything."""
+    assert reduced_training.symmetry_error(replace(parameters, panels=2)) < 1e-6
+
+
+def test_histories_stay_in_their_range(parameters):
+    one, settings = one_panel(parameters), SETTINGS
+    for number in range(6):
+        history = training_history(one, settings, number)
+        total = history.front + history.back
+        assert settings.absorbed[0] <= total.min() and total.max() <= settings.absorbed[1]
+        assert settings.emissivity[0] <= history.emissivity <= settings.emissivity[1]
+    orbit = CERTIFICATE_ORBITS["nominal"]
+    history = orbit_history(one, TrainingSettings(), orbit, 10.0)
+    ends = np.cumsum(history.dt)
+    assert ends[-1] == pytest.approx(6000.0)
+    assert (
+        np.abs(ends - orbit.entry).min() < 1e-9 and np.abs(ends - orbit.entry - orbit.duration).min() < 1e-9
+    )
+
+
+def test_trained_model_needs_no_finite_elements(panel, folder):
+    """A worker without dolfinx loads and runs a trained model."""
+    path = folder / "worker.npz"
+    panel.save(path)
+    code = (
+        "import sys\n"
+        "for name in ('dolfinx', 'petsc4py', 'mpi4py'): sys.modules[name] = None\n"
+        "from pathlib import Path\n"
+        "from solvers.reduced import ReducedPanel\n"
+        "import twin.reduced_thermal, twin.reduced_training\n"
+        f"print(ReducedPanel.load(Path({str(path)!r})).modes)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == panel.modes
+
+
+def test_module_model_is_left_as_it_was(parameters):
+    """Taking the operators out of a finite-element module does not disturb its state."""
+    module = ModuleThermal(one_panel(parameters))
+    before = module.state.copy()
+    reduced_training.full_panel(module)
+    assert np.array_equal(module.state, before)
