@@ -14,6 +14,8 @@ from solvers.reduced import Box, OutsideTraining
 from solvers.reduced_lanes import LANES, combine, factorize, gather, scatter, substitute
 from solvers.reduced_training import regime_flows, separate, tabulate
 
+pytestmark = pytest.mark.slow  # trains from finite-element runs
+
 RANDOM = np.random.default_rng(3)
 
 

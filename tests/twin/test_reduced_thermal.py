@@ -25,6 +25,8 @@ from twin.reduced_training import (
     training_history,
 )
 
+pytestmark = pytest.mark.slow  # trains from finite-element runs
+
 SETTINGS = TrainingSettings(least_runs=14, most_runs=20, passes=1, tolerance=0.06, orbit=3000.0, segments=4)
 REDUCTION = ReductionSettings(regimes=5, most_modes=40)
 
