@@ -251,6 +251,7 @@ def test_what_an_interrupted_build_left_is_cleared_by_the_next(checkout: Path) -
     assert [p.name for p in (checkout.parent / "cache").iterdir()] == ["venv-x"]
 
 
+@pytest.mark.slow  # on a busy machine the signal can arrive before the shell has its trap, which then exits 1
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
