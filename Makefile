@@ -40,7 +40,7 @@ images: demo
 
 # The lock names exact versions and hashes, never where they come from.
 lock:
-	$(RUN) uv pip compile -q pyproject.toml --extra test --extra lint --python-version 3.12 --universal \
+	$(RUN) uv pip compile -q pyproject.toml --extra test --extra lint --extra docs --extra cluster --python-version 3.12 --universal \
 		--generate-hashes --no-emit-index-url --no-header -o env/requirements.lock
 
 clean:
