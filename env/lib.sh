@@ -51,7 +51,9 @@ abandon() { # abandon STATUS: what a signal does to a build
     trap '' INT TERM HUP
     if [ -t 2 ]; then printf '\r\033[K' >&2; fi
     say "stopped; cleaning up ..."
-    stop_group "$job"
+    # The signal may have come between the start of the job and the note of its number.
+    [ -n "$job" ] || [ "${!:-}" = "$earlier" ] || job=$!
+    [ -z "$job" ] || stop_group "$job"
     exit "$1"
 }
 
@@ -59,6 +61,12 @@ abandon() { # abandon STATUS: what a signal does to a build
 run_logged() {
     local log=$1 title=$2 start=$SECONDS last="" line="" next_report=0 watch status=0
     shift 2
+    job="" earlier=${!:-}
+    : >"$log" # there before anybody looks at it
+    # Before the job starts: a signal that comes first would leave it behind.
+    trap 'abandon 130' INT
+    trap 'abandon 143' TERM
+    trap 'abandon 129' HUP
     set -m # a process group of its own, so that all of it can be stopped
     "$@" </dev/null >"$log" 2>&1 8<&- 9>&- &
     job=$!
@@ -71,11 +79,8 @@ run_logged() {
         kill -0 $$ || stop_group "$job"
     ) </dev/null >/dev/null 2>&1 &
     watch=$!
-    trap 'abandon 130' INT
-    trap 'abandon 143' TERM
-    trap 'abandon 129' HUP
     while kill -0 "$job" 2>/dev/null; do
-        line=$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c1-70)
+        line=$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c1-70) || line="" # no log is no failure
         if [ -t 2 ]; then
             printf '\r\033[Kdawndusk: %s: %d s  %s' "$title" $((SECONDS - start)) "$line" >&2
         elif [ $((SECONDS - start)) -ge "$next_report" ] && [ "$line" != "$last" ]; then
@@ -90,7 +95,7 @@ run_logged() {
     if [ -t 2 ]; then printf '\r\033[K' >&2; fi
     if [ "$status" -ne 0 ]; then
         say "$title failed after $((SECONDS - start)) s; the end of $log:"
-        tail -n 15 "$log" >&2
+        tail -n 15 "$log" >&2 || true
         return "$status"
     fi
     say "$title: done in $((SECONDS - start)) s"
