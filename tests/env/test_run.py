@@ -302,7 +302,7 @@ def test_a_signal_before_the_number_of_the_job_is_noted_ends_the_job_too(checkou
 
 
 def test_a_log_that_is_gone_does_not_end_the_work(checkout: Path) -> None:
-    code = "run_logged \"$cache/log\" work sh -c 'rm \"$0\"; sleep 1' \"$cache/log\"; echo done"
+    code = 'run_logged "$cache/log" work sh -c \'rm "$0"; sleep 1\' "$cache/log"; echo done'
     (checkout.parent / "cache").mkdir()
     result = shell(checkout, code)
     assert result.returncode == 0, result.stderr
