@@ -1,0 +1,21 @@
+"""Ensemble assimilation: many small local analyses at once, bounded parameters, and checks of consistency.
+
+Knows nothing of plants or telemetry: arrays are (local analysis, …, member).
+"""
+
+from twin.assimilation.consistency import ConsistencyMonitor, Innovation, innovation_statistics
+from twin.assimilation.ensemble_transform import Analysis, analyse, transform
+from twin.assimilation.inflation import AdaptiveInflation, relax_to_prior_spread
+from twin.assimilation.parameters import BoundedParameters
+
+__all__ = [
+    "AdaptiveInflation",
+    "Analysis",
+    "BoundedParameters",
+    "ConsistencyMonitor",
+    "Innovation",
+    "analyse",
+    "innovation_statistics",
+    "relax_to_prior_spread",
+    "transform",
+]
