@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,16 +17,19 @@ from twin.counter_random import counter_normals
 from twin.environment_track import FaceFluxes, TickEnvironment
 from twin.module_parameters import ThermalParameters
 from twin.module_thermal import FullThermal, GroupThermal, HeatLoads, ThermalTick
+from twin.module_variation import ModuleVariation
 from twin.power_bus import BusFlows
 from twin.power_cap import BatteryOutlook, EclipseOutlook, compute_power_cap
 from twin.radiator_margin import radiator_margin, radiator_use
 from twin.solar_array import ArrayFlows, ArrayPoint
 
 if TYPE_CHECKING:
+    from twin.case.components import Coating
     from twin.compute import FleetTick
     from twin.relay_network import RelayTick
 
 Array = NDArray[np.float64]
+type ThermalModelMaker = Callable[[ThermalParameters, Mapping[str, Array]], GroupThermal]
 
 MARGIN_TIME = 900.0
 """Time over which needed and used radiator are averaged for the margin [s]."""
@@ -93,6 +96,11 @@ class ModuleGroup:
         Of the thermal solver.
     seed : int
         Of the manufacturing spread.
+    variation : ModuleVariation
+        Beside that spread.
+    thermal_model : callable
+        From the thermal design of the class and what differs between modules to their thermal model; finite elements
+        for each module by default.
     """
 
     name: str
@@ -103,38 +111,87 @@ class ModuleGroup:
     altitude: float
     tolerance: float
     seed: int = 0
+    variation: ModuleVariation = field(default_factory=ModuleVariation)
+    thermal_model: ThermalModelMaker | None = None
     thermal: GroupThermal = field(init=False)
     radiator_use: Array | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         d, count = self.design, self.sub_center.size
         self.array = component_models.solar_array(d, self.altitude)
-        self.remaining = self._spread("array_power") * solar_array.remaining_factor(self.array, self.age)
         self.battery = component_models.battery(d)
         self.bus = component_models.bus(d)
         self.card = component_models.card(d, d.racks.card.description or self.name)
-        coatings = np.array([component_models.coating_at(d.radiator.coating, a) for a in self.age])
-        self._radiator_absorptance = np.minimum(coatings[:, 0] * self._spread("absorptance"), 1.0)
-        self._radiator_emittance = np.minimum(coatings[:, 1] * self._spread("emissivity"), 1.0)
-        self.thermal_parameters: list[ThermalParameters] = [
-            replace(component_models.thermal(d, age), emissivity=float(emissivity))
-            for age, emissivity in zip(self.age, self._radiator_emittance)
-        ]
-        self.thermal = FullThermal(self.thermal_parameters, self.tolerance)
+        self._array_back = self._coatings(d.solar_array.back_coating)
+        self._body = (
+            np.array([self._coatings(f.coating) for f in d.body.faces]).reshape(-1, count, 2).swapaxes(0, 1)
+        )
+        self._body_area = np.array([f.area for f in d.body.faces])
+        self.thermal_design = component_models.thermal(d, float(self.age[0]))
+        self._apply_variation()
+        if self.thermal_model is None:
+            self.thermal = FullThermal.of_class(
+                self.thermal_design, count, self.tolerance, **self.thermal_values
+            )
+        else:
+            self.thermal = self.thermal_model(self.thermal_design, self.thermal_values)
         fresh = BatteryState.at_rest(d.battery.initial_state_of_charge, count)
-        self.battery_state, _ = battery.age(
+        state, _ = battery.age(
             self.battery, fresh, np.full(count, STORED_AGE_TEMPERATURE), np.zeros(count), self.age
         )
+        lost = (1.0 - self.variation.of("battery_capacity", count)) * state.health.capacity_fraction
+        health = replace(state.health, calendar_loss=state.health.calendar_loss + lost)
+        self.battery_state = replace(state, health=health)
         self.temperature = {
             place: np.full(count, d.coolant_loop.supply_temperature)
             for place in ("array", "battery", "cold_plate", "body")
         }
-        self._array_back = np.array(
-            [component_models.coating_at(d.solar_array.back_coating, a) for a in self.age]
-        )
-        faces = d.body.faces
-        self._body = np.array([[component_models.coating_at(f.coating, a) for f in faces] for a in self.age])
-        self._body_area = np.array([f.area for f in faces])
+
+    def _apply_variation(self) -> None:
+        """Set what spread and variation change in the design."""
+        d, count = self.design, self.count
+
+        def factor(name: str) -> Array:
+            spread = self._spread(name) if name in _SPREAD_STREAMS else 1.0
+            return spread * self.variation.of(name, count)
+
+        self.remaining = factor("array_power") * solar_array.remaining_factor(self.array, self.age)
+        self.mass_flow = d.coolant_loop.mass_flow * factor("mass_flow")
+        coatings = self._coatings(d.radiator.coating)
+        self._radiator_absorptance = np.minimum(coatings[:, 0] * factor("absorptance"), 1.0)
+        self._radiator_emittance = np.minimum(coatings[:, 1] * factor("emissivity"), 1.0)
+        self.thermal_values = {
+            "emissivity": self._radiator_emittance,
+            "panels": d.radiator.panels * factor("radiator_area"),
+            "plate_conductance": self.thermal_design.plate_conductance * factor("plate_conductance"),
+            "array_back_emissivity": self._array_back[:, 1],
+            "body_radiating_area": self._body[:, :, 1] @ self._body_area,
+        }
+
+    def vary(self, variation: ModuleVariation) -> None:
+        """Change the modules between ticks, as faults and estimates do.
+
+        Parameters
+        ----------
+        variation : ModuleVariation
+            In place of the present one. `card_power` is the fleet's to apply (`twin.plant.Plant.vary`).
+
+        Raises
+        ------
+        ValueError
+            If the capacity of batteries would change: that is settled when the group is built.
+        """
+        before, after = (v.of("battery_capacity", self.count) for v in (self.variation, variation))
+        if not np.array_equal(before, after):
+            raise ValueError("variation battery_capacity: cannot change during a run; ageing does that")
+        self.variation = variation
+        self._apply_variation()
+        self.thermal.vary(**self.thermal_values)
+
+    def _coatings(self, coating: Coating) -> Array:
+        """Absorptance and emittance at the modules' ages, shape (module, 2)."""
+        ages, place = np.unique(self.age, return_inverse=True)
+        return np.array([component_models.coating_at(coating, age) for age in ages])[place]
 
     def _spread(self, name: str) -> Array:
         """Log-normal factors with mean 1 of the modules; that of a module depends on seed and place only."""
@@ -157,18 +214,19 @@ class ModuleGroup:
         return [radiator, opposite(radiator), array, opposite(array), *(f.orientation for f in d.body.faces)]
 
     @property
-    def radiator_area(self) -> float:
-        """Radiator area of a module, one face [m²]."""
-        return self.design.radiator.panel_area
+    def radiator_area(self) -> Array:
+        """Radiator area of each module, one face [m²]."""
+        return self.design.radiator.panel_area * self.variation.of("radiator_area", self.count)
 
     @property
-    def pump_power(self) -> float:
-        """Electrical power of a module's pump [W]."""
+    def pump_power(self) -> Array:
+        """Electrical power of each module's pump, whose speed gives the flow [W]."""
         from solvers.coolant import Pump
 
         loop = self.design.coolant_loop
         pump = Pump(loop.mass_flow, loop.pump.pressure_rise, loop.pump.efficiency)
-        return pump.power(1.0, self.thermal.coolant_density)
+        # Affinity laws: flow follows the speed, power its cube.
+        return pump.power(1.0, self.thermal.coolant_density) * (self.mass_flow / loop.mass_flow) ** 3
 
     @property
     def overhead_power(self) -> float:
@@ -179,7 +237,7 @@ class ModuleGroup:
         """Demand of everything but the cards [W]."""
         values = (
             np.full(self.count, self.design.bus.housekeeping_power),
-            np.full(self.count, self.pump_power),
+            self.pump_power,
             relay.power[self.modules],
         )
         return dict(zip(power_bus.LOADS, values))
@@ -275,9 +333,7 @@ class ModuleGroup:
         exported = flows.load_supplied["relay"] * relay.light_share[self.modules]
         nodes, absorbed = self._node_heat(faces, flows, battery_step, array, card_heat + overhead, exported)
         front, back = self._radiator_flux(faces)
-        thermal = self.thermal.step(
-            HeatLoads(front, back, nodes), self.design.coolant_loop.mass_flow, env.time, env.dt, env.jump
-        )
+        thermal = self.thermal.step(HeatLoads(front, back, nodes), self.mass_flow, env.time, env.dt, env.jump)
         self.battery_state = battery_step.state
         self.temperature = {place: thermal.temperatures[place] for place in self.temperature}
         return GroupTick(
@@ -303,7 +359,7 @@ class ModuleGroup:
         heat = card_power + self.overhead_power
         nodes, _ = self._node_heat(faces, flows, None, array, heat, zero)
         front, back = self._radiator_flux(faces)
-        self.thermal.settle(HeatLoads(front, back, nodes), self.design.coolant_loop.mass_flow)
+        self.thermal.settle(HeatLoads(front, back, nodes), self.mass_flow)
         now = self.thermal.temperatures()
         self.temperature = {place: now[place] for place in self.temperature}
 

@@ -11,8 +11,8 @@ class ThermalParameters:
 
     Attributes
     ----------
-    panels : int
-        Radiator panels, in parallel on the coolant.
+    panels : float
+        Radiator panels, in parallel on the coolant; finite elements need a whole number.
     width, height, thickness : float
         Of a panel: across the tubes, along them, and of its conducting sheets together [m].
     conductivity, conductivity_across : float
@@ -53,7 +53,7 @@ class ThermalParameters:
     array_front_emissivity, array_back_emissivity : float
     """
 
-    panels: int
+    panels: float
     width: float
     height: float
     thickness: float

@@ -10,12 +10,13 @@ whose ports are the tube nodes of the panels. One implicit stage solves both.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.errors import BadInput
 from twin.module_parameters import ThermalParameters
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ PLATE_CONTENT = 0.1
 
 VALVE_LIMIT = 0.95
 """Largest share past the radiator: some flow keeps the panels from freezing and the control alive."""
+
+VARIABLE = ("emissivity", "view_to_space", "plate_conductance", "body_conductance")
+"""Parameters that may change while a module runs."""
 
 NODES = ("cold-plate", "body", "battery", "array-front", "array-back", "reservoir")
 """Lumped nodes that take heat."""
@@ -114,16 +118,25 @@ class GroupThermal(Protocol):
     """Thermal model of the N modules of a group: finite elements for each, or a reduced model for all at once."""
 
     @property
+    def certificate(self) -> Mapping[str, Any] | None:
+        """Errors against finite elements, None where those are solved themselves."""
+        ...
+
+    @property
     def coolant_density(self) -> float:
         """Of the coolant at the supply temperature [kg/m³]."""
         ...
 
-    def settle(self, loads: HeatLoads, mass_flow: float) -> None:
-        """Go to the steady state of constant loads."""
+    def settle(self, loads: HeatLoads, mass_flow: Array) -> None:
+        """Go to the steady state of constant loads; flow of each module [kg/s]."""
         ...
 
-    def step(self, loads: HeatLoads, mass_flow: float, time: float, dt: float, jump: bool) -> ThermalTick:
+    def step(self, loads: HeatLoads, mass_flow: Array, time: float, dt: float, jump: bool) -> ThermalTick:
         """Advance all modules by one step; arrays (module,)."""
+        ...
+
+    def vary(self, **values: Array) -> None:
+        """Give fields of `ThermalParameters` new values between steps, arrays (module,); the state goes on."""
         ...
 
     def temperatures(self) -> dict[str, Array]:
@@ -165,20 +178,40 @@ class FullThermal:
     def __init__(self, parameters: Sequence[ThermalParameters], tolerance: float):
         self.modules = [ModuleThermal(p, tolerance) for p in parameters]
 
+    @classmethod
+    def of_class(
+        cls, design: ThermalParameters, count: int, tolerance: float, **values: Array
+    ) -> FullThermal:
+        """Return modules of one design that differ in the fields given, arrays (module,)."""
+        each = [{name: float(v[i]) for name, v in values.items()} for i in range(count)]
+        return cls([replace(design, **fields) for fields in each], tolerance)
+
+    @property
+    def certificate(self) -> None:
+        """None: nothing is reduced."""
+        return None
+
     @property
     def coolant_density(self) -> float:
         """Of the coolant at the supply temperature [kg/m³]."""
         return self.modules[0].density
 
-    def settle(self, loads: HeatLoads, mass_flow: float) -> None:
+    def settle(self, loads: HeatLoads, mass_flow: Array) -> None:
         """Go to the steady state of constant loads."""
         for i, module in enumerate(self.modules):
-            module.settle(loads.module(i), mass_flow)
+            module.settle(loads.module(i), float(mass_flow[i]))
 
-    def step(self, loads: HeatLoads, mass_flow: float, time: float, dt: float, jump: bool) -> ThermalTick:
+    def step(self, loads: HeatLoads, mass_flow: Array, time: float, dt: float, jump: bool) -> ThermalTick:
         """Advance all modules by one step."""
-        steps = [m.step(loads.module(i), mass_flow, time, dt, jump) for i, m in enumerate(self.modules)]
+        steps = [
+            m.step(loads.module(i), float(mass_flow[i]), time, dt, jump) for i, m in enumerate(self.modules)
+        ]
         return ThermalTick.stacked(steps)
+
+    def vary(self, **values: Array) -> None:
+        """Give fields of `ThermalParameters` new values between steps; see :meth:`ModuleThermal.vary`."""
+        for i, module in enumerate(self.modules):
+            module.vary(replace(module.parameters, **{name: float(v[i]) for name, v in values.items()}))
 
     def temperatures(self) -> dict[str, Array]:
         """Return the temperatures now by place, arrays (module,) [K]."""
@@ -217,7 +250,7 @@ def panel_mesh(parameters: ThermalParameters) -> Mesh:
     gap = 0.02 * p.height
     pieces = {
         f"panel-{number}": panel.moved(translation=np.array([0.0, number * (p.height + gap), 0.0]))
-        for number in range(p.panels)
+        for number in range(max(1, round(p.panels)))
     }
     return join(pieces)
 
@@ -258,6 +291,12 @@ class ModuleThermal:
         from solvers.materials import Material, Section
         from solvers.thermal import ThermalModel
 
+        if parameters.panels != round(parameters.panels):
+            raise BadInput(
+                f"{parameters.panels} radiator panels: finite elements need a whole number; use "
+                "numerics.thermal: reduced for other areas"
+            )
+        parameters = replace(parameters, panels=round(parameters.panels))
         p = self.parameters = parameters
         self.liquid = fluid(p.fluid, p.pressure)
         self.mesh = panel_mesh(p)
@@ -265,7 +304,7 @@ class ModuleThermal:
         conductivity: float | Array = fin if fin == along else np.diag([fin, along, fin])
         sheet = Section.of(Material(conductivity, p.density, p.specific_heat), p.thickness)
         self.model = ThermalModel(self.mesh, dict.fromkeys(self.mesh.regions, sheet), tolerance=tolerance)
-        self.circuits = [panel_circuit(p, self.mesh, panel) for panel in range(p.panels)]
+        self.circuits = [panel_circuit(p, self.mesh, panel) for panel in range(round(p.panels))]
         self.network = self._network()
         self._index = self.network.index
         ports = {name: node for circuit in self.circuits for name, node in circuit.ports.items()}
@@ -350,6 +389,25 @@ class ModuleThermal:
     def node(self, name: str) -> float:
         """Temperature of a network node now [K]."""
         return float(self.model.split(self.state)[1][0][self._index[name]])
+
+    def vary(self, parameters: ThermalParameters) -> None:
+        """Change the emissivity and the conductances to the coolant; the state goes on.
+
+        Raises
+        ------
+        BadInput
+            If something else differs: that is another finite-element model.
+        """
+        changed = {name: getattr(parameters, name) for name in VARIABLE}
+        parameters = replace(parameters, panels=round(parameters.panels, 9))
+        if replace(self.parameters, **changed) != parameters:
+            raise BadInput(
+                f"module: only {', '.join(VARIABLE)} can change during a run with finite elements; use "
+                "numerics.thermal: reduced to change the radiator area"
+            )
+        self.parameters = parameters
+        for condition in self.radiation:
+            condition.emissivity = parameters.emissivity * parameters.view_to_space
 
     def set_flow(self, mass_flow: float, bypass: float) -> None:
         """Set the coolant flow [kg/s] and the share past the radiator."""

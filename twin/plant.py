@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from twin import component_models
 from twin.activity import BatchActivity, InferenceActivity, Profile, TrainingActivity
 from twin.card_model import CardParameters
 from twin.case import Case
+from twin.case.module_class import ModuleClass
 from twin.case.workload import BaseJob
 from twin.case.workload import Job as CaseJob
 from twin.compute import CardFleet
 from twin.environment_track import EnvironmentTrack
-from twin.module_group import ModuleGroup
+from twin.module_group import ModuleGroup, ThermalModelMaker
+from twin.module_variation import ModuleVariation
 from twin.orbit import Orbit
 from twin.plant_events import PlantEvents
 from twin.relay_network import ModuleTerminals, RelayNetwork
@@ -27,6 +29,7 @@ from twin.traces.replay import replay_activity
 from twin.workload import Job, Kind, Workload
 
 Array = NDArray[np.float64]
+type Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,18 @@ class Plant:
         """Length of the run [s]."""
         return self.case.duration(self.orbits[0].period)
 
+    def vary(self, group: int, variation: ModuleVariation) -> None:
+        """Change the modules of a group between ticks, their cards with them (see `ModuleGroup.vary`)."""
+        chosen = self.groups[group]
+        before = chosen.variation.of("card_power", chosen.count)
+        chosen.vary(variation)
+        self._scale_cards(chosen, variation.of("card_power", chosen.count) / before)
+
+    def _scale_cards(self, group: ModuleGroup, factor: Array) -> None:
+        start = self.fleet.module_start
+        cards = slice(start[group.modules.start], start[group.modules.stop])
+        self.fleet.power_factor[cards] *= np.repeat(factor, self.cards_per_module[group.modules])
+
     def per_module(self, values: Sequence[float]) -> Array:
         """Spread one value per group over the modules."""
         return np.concatenate([np.full(g.count, v) for g, v in zip(self.groups, values)])
@@ -86,8 +101,15 @@ class Plant:
         return np.bincount(self.sub_center, weights=values, minlength=len(self.orbits))
 
     @classmethod
-    def build(cls, case: Case) -> Plant:
-        """Build the plant of a case, at its age at the start of the run."""
+    def build(cls, case: Case, progress: Progress | None = None) -> Plant:
+        """Build the plant of a case, at its age at the start of the run.
+
+        Parameters
+        ----------
+        case : Case
+        progress : callable, optional
+            Called with what is being done and the share of it, when a reduced model must be trained first.
+        """
         base = reference_orbit(case)
         orbits = tuple(base.shifted(center.phase) for center in case.sub_centers)
         altitude = base.semi_major_axis - 6378137.0
@@ -111,6 +133,7 @@ class Plant:
                     altitude,
                     case.numerics.tolerance,
                     case.mission.seed,
+                    thermal_model=thermal_model(case, design, progress),
                 )
             )
             first = place.stop
@@ -151,6 +174,18 @@ class Plant:
                 case.mission.seed,
             ),
         )
+
+
+def thermal_model(case: Case, design: ModuleClass, progress: Progress | None) -> ThermalModelMaker | None:
+    """Return what makes the thermal model of the modules of a class; None for finite elements."""
+    if case.numerics.thermal == "full":
+        return None
+    from twin.reduced_thermal import ReducedThermal
+    from twin.reduced_training import reduced_panel
+
+    # One panel serves all ages and variations of a class, and all classes with the same loop.
+    panel = reduced_panel(component_models.thermal(design, case.mission.age), progress=progress)
+    return lambda base, values: ReducedThermal.of_class(base, len(values["emissivity"]), panel, **values)
 
 
 def plant_events(case: Case, altitude: float, cards: NDArray[np.int64], age: Array) -> PlantEvents:

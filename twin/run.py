@@ -15,7 +15,7 @@ from solvers.errors import ConvergenceError, ModelError
 from twin import checkpoint
 from twin.case import Case
 from twin.errors import BadInput, RunFailed
-from twin.plant import Plant
+from twin.plant import Plant, Progress
 from twin.recording import Recorder, layout, static_values
 from twin.results import ResultWriter, open_result
 from twin.simulation import Simulation, Tick
@@ -54,6 +54,7 @@ def run(
     out: Path,
     options: RunOptions | None = None,
     watch: Callable[[Tick, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> xr.DataTree:
     """Run a case and write its result.
 
@@ -67,6 +68,8 @@ def run(
     options : RunOptions, optional
     watch : callable, optional
         Called with each tick and the length of the run, for progress.
+    progress : callable, optional
+        Called with words and a share while a reduced model is trained.
 
     Returns
     -------
@@ -83,14 +86,10 @@ def run(
     from solvers import parallel
 
     choice = options or RunOptions()
-    if case.numerics.thermal == "reduced":
-        raise BadInput(
-            "numerics.thermal: 'reduced' needs a reduced model, which this version cannot build; use full"
-        )
     begun = clock.monotonic()
     out = Path(out)
     try:
-        plant = Plant.build(case)
+        plant = Plant.build(case, progress)
         simulation = Simulation(plant)
         stop = plant.duration if choice.duration is None else choice.duration
         if choice.resume:
@@ -210,6 +209,9 @@ class _Keeper(_Witness):
         else:
             (out / CHECKPOINT).unlink(missing_ok=True)
             attributes = {"case": case.resolved(), "case_name": case.name, "description": case.description}
+            certificates = {g.name: g.thermal.certificate for g in plant.groups if g.thermal.certificate}
+            if certificates:
+                attributes["certificate"] = certificates
             self.writer = ResultWriter.create(
                 result, layout(plant), case.mission.start, attributes, static_values(plant)
             )

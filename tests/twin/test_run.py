@@ -156,8 +156,3 @@ def test_a_failed_run_keeps_the_result_that_was_there(finished, case, tmp_path):
     with pytest.raises(Interrupted):
         run(case, tmp_path, watch=stop)
     assert open_result(tmp_path)["plant"].to_dataset().sizes["time"] == before
-
-
-def test_reduced_is_refused_with_the_reason(satellite, tmp_path):
-    with pytest.raises(BadInput, match="reduced"):
-        run(satellite("numerics.thermal=reduced"), tmp_path)

@@ -197,14 +197,14 @@ def test_modules_differ_by_their_spread(two_centers):
         )
         for seed in (1, 1, 2)
     ]
-    emissivity = [[p.emissivity for p in plant.groups[0].thermal_parameters] for plant in plants]
+    emissivity = [list(plant.groups[0].thermal_values["emissivity"]) for plant in plants]
     assert emissivity[0] == emissivity[1] != emissivity[2]
     assert emissivity[0][0] != emissivity[0][1]
     np.testing.assert_allclose(np.divide(emissivity[0], 0.80), 1.0, atol=0.08)
     remaining = plants[0].groups[0].remaining
     assert remaining[0] != remaining[1]
     alike = Plant.build(two_centers()).groups[0]
-    assert len({p.emissivity for p in alike.thermal_parameters}) == 1
+    assert len(set(alike.thermal_values["emissivity"])) == 1
 
 
 def test_results_hold_failures_and_links(satellite, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,11 +83,20 @@ def run(
         run_case(loaded, folder, options)
         return
     with progress(f"simulating {loaded.name}", 1.0) as bar:
+        begun: list[tuple[float, float]] = []
+
+        def train(what: str, share: float) -> None:
+            bar.update(0.0, f"reduced model, {what}: {share:.0%}")
 
         def watch(tick: Tick, stop: float) -> None:
-            bar.update(tick.end / stop, f"{tick.end / 3600.0:.2f} of {stop / 3600.0:.2f} h")
+            now = clock.monotonic()
+            begun[:] = begun or [(tick.end, now)]
+            (first, since), pace = begun[0], ""
+            if now > since:
+                pace = f", {(tick.end - first) / (now - since):.0f} x real time"
+            bar.update(tick.end / stop, f"{tick.end / 3600.0:.2f} of {stop / 3600.0:.2f} h{pace}")
 
-        result = run_case(loaded, folder, options, watch)
+        result = run_case(loaded, folder, options, watch, train)
     _print_result(result, as_json)
     _print_alarms(result)
     if pictures:
