@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.card_distribution import EXACT_CARDS, CardDistribution, distribution_of, quantiles_of
 from twin.limiting_factor import LIMITS
 from twin.orbit import EARTH_RADIUS
 from twin.plant import Plant
@@ -16,6 +17,10 @@ from twin.simulation import Tick
 
 Array = NDArray[np.float64]
 Values = dict[str, dict[str, Any]]
+
+DISTRIBUTION_BINS = 4096
+FINER = 40
+"""Bins in which temperatures are counted, per bin of the histogram that is kept: 0.05 K."""
 
 QUANTILES = np.array([0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0])
 TEMPERATURE_EDGES = np.arange(233.15, 393.15 + 1.0, 2.0)
@@ -179,7 +184,9 @@ class Recorder:
         self._last: dict[str, Array] = {}
         self._tick: Tick | None = None
         cards = plant.cards_per_module
-        self._center_of_card = np.repeat(plant.sub_center, cards).astype(np.int64)
+        few = int(cards.sum()) <= EXACT_CARDS
+        self._center_of_card = np.repeat(plant.sub_center, cards) if few else None
+        self._power_width = 1.5 * max(g.card.power_limit for g in plant.groups) / DISTRIBUTION_BINS
 
     def add(self, tick: Tick) -> None:
         """Take in a tick."""
@@ -205,8 +212,9 @@ class Recorder:
         tick, plant, length = self._tick, self.plant, self._length
         module = self._last | {name: value / length for name, value in self._sums.items()}
         module["throughput_fraction"] = _ratio(*self._work)
-        centers = self._sub_centers(module)
-        whole = self._plant(module, centers) | self._interrupts(tick.end)
+        cards, by_center, of_all = self._cards()
+        centers = self._sub_centers(module) | by_center
+        whole = self._plant(module, centers) | of_all | self._interrupts(tick.end)
         whole |= {"tick_duration": length, "energy_residual": tick.ledger.plant_residual}
         if plant.relay.reports:
             delay = plant.relay.telemetry_delay(tick.end)
@@ -240,7 +248,7 @@ class Recorder:
             "plant": whole,
             "sub_center": centers,
             "module": module,
-            "card": self._cards(),
+            "card": cards,
             "orbit": orbit,
             "ledger": ledger,
         }
@@ -254,19 +262,33 @@ class Recorder:
             "silent_errors": float(self.plant.events.silent_errors(time)),
         }
 
-    def _cards(self) -> dict[str, Array]:
-        """Quantiles and histogram of the cards of each sub-center at the end of the interval."""
+    def _cards(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """Distributions at the end of the interval over the cards of each sub-center, and what both others take."""
         fleet, centers = self.plant.fleet, len(self.plant.orbits)
-        members = [self._center_of_card == c for c in range(centers)]
-        return {
-            "junction_temperature_quantile": np.array(
-                [np.quantile(fleet.temperature[m], QUANTILES) for m in members]
-            ),
-            "junction_temperature_histogram": np.array(
-                [np.histogram(fleet.temperature[m], TEMPERATURE_EDGES)[0] for m in members], dtype=float
-            ),
-            "card_power_quantile": np.array([np.quantile(fleet.mean_power[m], QUANTILES) for m in members]),
+
+        def count(values: NDArray[np.float32], start: float, width: float, bins: int) -> CardDistribution:
+            return distribution_of(
+                values, fleet.module_start, self.plant.sub_center, centers, start, width, bins
+            )
+
+        width = (TEMPERATURE_EDGES[1] - TEMPERATURE_EDGES[0]) / FINER
+        bins = FINER * (TEMPERATURE_EDGES.size - 1)
+        junction = count(fleet.temperature, TEMPERATURE_EDGES[0], width, bins)
+        power = count(fleet.mean_power, 0.0, self._power_width, DISTRIBUTION_BINS)
+        shares = np.concatenate([QUANTILES, [0.5, 0.99]])
+        by_center, whole = quantiles_of(junction, fleet.temperature, self._center_of_card, shares)
+        powers, _ = quantiles_of(power, fleet.mean_power, self._center_of_card, QUANTILES)
+        names = ("junction_temperature_p50", "junction_temperature_p99")
+        cards = {
+            "junction_temperature_quantile": by_center[:, : QUANTILES.size],
+            "junction_temperature_histogram": junction.histogram(TEMPERATURE_EDGES).astype(float),
+            "card_power_quantile": powers,
         }
+        return (
+            cards,
+            {name: by_center[:, QUANTILES.size + k] for k, name in enumerate(names)},
+            {name: whole[QUANTILES.size + k] for k, name in enumerate(names)},
+        )
 
     def _sub_centers(self, module: dict[str, Array]) -> dict[str, Array]:
         plant, members = (
@@ -282,11 +304,6 @@ class Recorder:
             for name in BY_CARD
         }
         out["throughput_fraction"] = _ratio(*(plant.per_sub_center(w) for w in self._work))
-        temperature = plant.fleet.temperature
-        for name, share in (("junction_temperature_p50", 50.0), ("junction_temperature_p99", 99.0)):
-            out[name] = np.array(
-                [np.percentile(temperature[self._center_of_card == c], share) for c in range(len(members))]
-            )
         return out
 
     def _plant(self, module: dict[str, Array], centers: dict[str, Array]) -> dict[str, Any]:
@@ -299,8 +316,7 @@ class Recorder:
         out |= {name: float(cards @ module[name] / cards.sum()) for name in BY_CARD}
         done, asked = self._work.sum(axis=1)
         out["throughput_fraction"] = float(done / asked) if asked > 0.0 else 1.0
-        p50, p99 = np.percentile(plant.fleet.temperature, [50.0, 99.0])
-        return out | {"junction_temperature_p50": float(p50), "junction_temperature_p99": float(p99)}
+        return out
 
 
 def _ratio(part: Array, whole: Array) -> Array:
