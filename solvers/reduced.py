@@ -343,7 +343,7 @@ class ReducedLoops:
     ----------
     panel : ReducedPanel
     loops : LoopParameters
-    temperature : float
+    temperature : float or (N,) array
         To start from [K].
 
     Attributes
@@ -360,13 +360,9 @@ class ReducedLoops:
         If an emissivity lies outside the training range.
     """
 
-    def __init__(self, panel: ReducedPanel, loops: LoopParameters, temperature: float):
+    def __init__(self, panel: ReducedPanel, loops: LoopParameters, temperature: ArrayLike):
         self.panel = panel
-        self._table = loops.table()
-        panel.box.check("emissivity", self._table[:, kernels.EMISSIVITY], "")
-        self.count = len(self._table)
-        self.panels = self._table[:, kernels.PANELS]
-        self._storage = self._storage_weights()
+        self.vary(loops)
         self._operators = [panel.operators(k) for k in range(len(panel.regimes))]
         self._ones, self._rows, self._candidates = [], [], []
         for k, r in enumerate(panel.regimes):
@@ -379,8 +375,24 @@ class ReducedLoops:
         last = len(panel.regimes) - 1
         self.regime = np.full(self.count, last, dtype=np.int64)
         self.modes = np.zeros((self.count, panel.modes))
-        self.modes[:, : panel.regimes[last].modes] = temperature * self._ones[last]
-        self.nodes = np.full((self.count, kernels.NODES), float(temperature))
+        self.modes[:, : panel.regimes[last].modes] = np.multiply.outer(
+            self._each(temperature), self._ones[last]
+        )
+        self.nodes = np.repeat(self._each(temperature)[:, None], kernels.NODES, axis=1)
+
+    def vary(self, loops: LoopParameters) -> None:
+        """Give the loops other parameters; their temperatures stay.
+
+        Raises
+        ------
+        OutsideTraining
+            If an emissivity lies outside the training range; nothing is changed.
+        """
+        table = loops.table()
+        self.panel.box.check("emissivity", table[:, kernels.EMISSIVITY], "")
+        self._table, self.count = table, len(table)
+        self.panels = table[:, kernels.PANELS]
+        self._storage = self._storage_weights()
 
     # -- blocks -----------------------------------------------------------------------------------
 
@@ -433,7 +445,7 @@ class ReducedLoops:
         """Temperature of a node of every loop [K]."""
         return self.nodes[:, NODES.index(name)].copy()
 
-    def assume(self, panel: Array, fluid: Array, nodes: Mapping[str, float], flow: float) -> None:
+    def assume(self, panel: Array, fluid: Array, nodes: Mapping[str, float], flow: ArrayLike) -> None:
         """Put every loop into a known state.
 
         Parameters
@@ -441,14 +453,15 @@ class ReducedLoops:
         panel, fluid : (n,), (f,) arrays
             Temperatures of one panel and of the coolant in its tubes [K].
         nodes : mapping of node to K
-        flow : float
+        flow : float or (N,) array
             Through a panel [kg/s].
         """
         last = np.full(self.count, len(self.panel.regimes) - 1, dtype=np.int64)
-        self.regime = self.panel.regime_of(np.full(self.count, flow), last)
-        modes = self.panel.project(panel, fluid, int(self.regime[0]))
+        self.regime = self.panel.regime_of(self._each(flow), last)
         self.modes[:] = 0.0
-        self.modes[:, : len(modes)] = modes
+        for number, at in self._members():
+            modes = self.panel.project(panel, fluid, number)
+            self.modes[at, : len(modes)] = modes
         self.nodes[:] = [nodes[name] for name in NODES]
 
     def field(self, loop: int) -> tuple[Array, Array]:

@@ -5,17 +5,18 @@ Needs no finite elements once the panel is trained (`twin.reduced_training`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from solvers.reduced import LoopParameters, ReducedLoops, ReducedPanel
+from solvers.reduced import ReducedLoops, ReducedPanel
 from twin.errors import BadInput
 from twin.module_parameters import ThermalParameters
-from twin.module_thermal import PLATE_CONTENT, VALVE_LIMIT, VALVE_TIME, HeatLoads, ThermalTick, panel_mesh
+from twin.module_thermal import VALVE_LIMIT, VALVE_TIME, HeatLoads, ThermalTick, panel_mesh
+from twin.reduced_loops import changed, loop_parameters, spread, values_of
 
 if TYPE_CHECKING:
     from meshes.mesh import Mesh
@@ -23,45 +24,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-PANEL_FIELDS = (
-    "panels", "width", "height", "thickness", "conductivity", "conductivity_across", "density", "specific_heat",
-    "two_sided", "tubes", "arrangement", "tube_diameter", "mesh_size", "fluid", "pressure", "supply_temperature",
-)  # fmt: skip
-"""What all modules of a group must share."""
-
 _VALVE_TOLERANCE = 1e-5
-
-
-def loop_parameters(modules: Sequence[ThermalParameters], specific_heat: float) -> LoopParameters:
-    """Return the loops of modules as arrays.
-
-    Parameters
-    ----------
-    modules : sequence of ThermalParameters
-    specific_heat : float
-        Of the coolant [J/kgK].
-    """
-
-    def each(value: Callable[[ThermalParameters], float]) -> Array:
-        return np.array([value(p) for p in modules], dtype=float)
-
-    return LoopParameters(
-        emissivity=each(lambda p: p.emissivity * p.view_to_space),
-        reservoir_capacity=each(lambda p: (1.0 - PLATE_CONTENT) * p.inventory_mass * specific_heat),
-        outlet_capacity=each(lambda p: PLATE_CONTENT * p.inventory_mass * specific_heat),
-        plate_capacity=each(lambda p: p.cold_plate_capacity),
-        body_capacity=each(lambda p: p.body_capacity),
-        battery_capacity=each(lambda p: p.battery_capacity),
-        array_capacity=each(lambda p: p.array_capacity),
-        plate_conductance=each(lambda p: p.plate_conductance),
-        body_conductance=each(lambda p: p.body_conductance),
-        battery_conductance=each(lambda p: p.battery_conductance),
-        array_conductance=each(lambda p: p.array_conductance),
-        body_area=each(lambda p: p.body_radiating_area),
-        front_area=each(lambda p: p.array_front_emissivity * p.array_area),
-        back_area=each(lambda p: p.array_back_emissivity * p.array_area),
-        panels=each(lambda p: p.panels),
-    )
 
 
 class ReducedThermal:
@@ -70,41 +33,118 @@ class ReducedThermal:
     Parameters
     ----------
     parameters : sequence of ThermalParameters
-        One per module; panels and coolant alike, all else may differ.
+        One per module; kind of panel and coolant alike, all else may differ. For many modules :meth:`of_class` takes
+        arrays.
     panel : ReducedPanel
         Trained for them (`twin.reduced_training.reduced_panel`).
+
+    Attributes
+    ----------
+    values : mapping of field to (module,) array
+        What differs between modules (`twin.reduced_loops.VARIABLE_FIELDS`); change it by :meth:`vary`.
+    bypass : (module,) array
+        Share of the coolant past the radiator.
 
     Raises
     ------
     BadInput
-        If the panels of the modules differ.
+        If the panels of the modules differ in kind.
     OutsideTraining
         If an emissivity lies outside the range the panel was trained for.
     """
 
     def __init__(self, parameters: Sequence[ThermalParameters], panel: ReducedPanel):
-        self.parameters = list(parameters)
-        first = self.parameters[0]
-        for i, p in enumerate(self.parameters):
-            for name in PANEL_FIELDS:
-                if getattr(p, name) != getattr(first, name):
-                    raise BadInput(
-                        f"reduced model: module {i} has {name} {getattr(p, name)!r}, module 0 has "
-                        f"{getattr(first, name)!r}; modules of a class share their panels (make two classes)"
-                    )
-        self.panel = panel
-        self.loops = ReducedLoops(
-            panel, loop_parameters(self.parameters, panel.specific_heat), first.supply_temperature
-        )
-        self.supply = first.supply_temperature
+        values = values_of(parameters)
+        self._start(parameters[0], values, panel)
+
+    @classmethod
+    def of_class(
+        cls, design: ThermalParameters, count: int, panel: ReducedPanel, **values: ArrayLike
+    ) -> ReducedThermal:
+        """Return many modules of one design.
+
+        Parameters
+        ----------
+        design : ThermalParameters
+        count : int
+            Modules.
+        panel : ReducedPanel
+        **values : float or (module,) array
+            Fields of `twin.reduced_loops.VARIABLE_FIELDS` that are other than the design's; `panels` is any number
+            above 0.
+
+        Raises
+        ------
+        BadInput
+            Names the field, the module and the value.
+        OutsideTraining
+        """
+        if count < 1:
+            raise BadInput(f"reduced model: {count} modules; expected at least one")
+        group = cls.__new__(cls)
+        group._start(design, spread(design, count, values), panel)
+        return group
+
+    def _start(self, design: ThermalParameters, values: dict[str, Array], panel: ReducedPanel) -> None:
+        self.design, self.values, self.panel = design, values, panel
+        loops = loop_parameters(values, panel.specific_heat)
+        self.loops = ReducedLoops(panel, loops, values["supply_temperature"])
         self.bypass = np.zeros(self.count)
         self._target = np.full(self.count, np.nan)
         self._span = np.nan
 
+    def vary(self, parameters: Sequence[ThermalParameters]) -> None:
+        """Change parameters of the modules between steps; temperatures and valves stay as they are.
+
+        Parameters
+        ----------
+        parameters : sequence of ThermalParameters
+            One per module; for many modules :meth:`change` takes arrays.
+
+        Raises
+        ------
+        BadInput, OutsideTraining
+            As :meth:`change`; also if a panel would become of another kind.
+        """
+        if len(parameters) != self.count:
+            raise BadInput(
+                f"reduced model: parameters of {len(parameters)} modules for a group of {self.count}"
+            )
+        self.change(**values_of([self.design, *parameters], 1))
+
+    def change(self, **values: ArrayLike) -> None:
+        """Change parameters of the modules between steps; temperatures and valves stay as they are.
+
+        Parameters
+        ----------
+        **values : float or (module,) array
+            New values of fields of `twin.reduced_loops.VARIABLE_FIELDS`.
+
+        Raises
+        ------
+        BadInput
+            Names the field, the module and the value; nothing is changed.
+        OutsideTraining
+            If an emissivity lies outside the training range; nothing is changed.
+
+        Notes
+        -----
+        Heat in a panel, a plate or coolant that is added or taken away comes and goes with it, at its temperature: no
+        step books it.
+        """
+        after = changed(self.values, values)
+        self.loops.vary(loop_parameters(after, self.panel.specific_heat))
+        self.values = after
+
     @property
     def count(self) -> int:
         """Modules."""
-        return len(self.parameters)
+        return len(self.values["panels"])
+
+    @property
+    def supply(self) -> Array:
+        """Set point of the supply temperature of every module [K]."""
+        return self.values["supply_temperature"]
 
     @property
     def certificate(self) -> dict[str, Any]:
@@ -199,6 +239,7 @@ class ReducedThermal:
             "body": node("body"),
             "battery": node("battery"),
             "array": node("array-front"),
+            "array_back": node("array-back"),
         }
 
     def liquid_limits(self, time: float) -> list[tuple[int, LiquidLimitEvent]]:
@@ -252,14 +293,19 @@ class ReducedThermal:
         mass_flow : float
             [kg/s].
         """
-        self.loops.assume(panel, fluid, nodes, mass_flow * (1.0 - bypass) / self.parameters[0].panels)
+        self.loops.assume(panel, fluid, nodes, mass_flow * (1.0 - bypass) / self.values["panels"])
         self.bypass = np.full(self.count, bypass)
         self._target = np.full(self.count, np.nan)
 
+    @property
+    def _shown(self) -> int:
+        """Whole panels of the design."""
+        return max(1, round(self.design.panels))
+
     def panel_mesh(self) -> Mesh:
         """Return the mesh of the radiator panels of a module."""
-        return panel_mesh(self.parameters[0])
+        return panel_mesh(replace(self.design, panels=self._shown))
 
     def panel_field(self, module: int) -> Array:
-        """Return the temperature of every mesh node of a module's panels [K]."""
-        return np.tile(self.loops.field(module)[0], self.parameters[0].panels)
+        """Return the temperature of every mesh node of the panels of the design [K]: those of a module are alike."""
+        return np.tile(self.loops.field(module)[0], self._shown)

@@ -617,7 +617,7 @@ def train(
         "samples": [len(r.samples) for r in panel.regimes],
         "operator_error": max(float(r.errors[0]) for r in panel.regimes),
         "sampling_error": max(float(r.errors[1]) for r in panel.regimes),
-        "full_nodes": int(full.capacity.size) * parameters.panels,
+        "full_nodes": round(full.capacity.size * parameters.panels),
     }
     certified = certificate(panel, module, settings, folder / f"orbits-{content_key(parameters, settings)}")
     if parameters.panels > 1:
@@ -674,11 +674,13 @@ def certificate(
 
 
 def symmetry_error(parameters: ThermalParameters) -> float:
-    """Return the largest difference between the panels of a whole module and the module of one panel [K]."""
+    """Return the largest difference between the panels of a module of two and the module of one panel [K]."""
     from twin.module_thermal import ModuleThermal
 
+    one = one_panel(parameters)
+    two = replace(one, panels=2, **{name: 2.0 * getattr(one, name) for name in _EXTENSIVE})
     fields = []
-    for p in (parameters, one_panel(parameters)):
+    for p in (two, one):
         module = ModuleThermal(p)
         nodes = _wing_heat(p)
         nodes["cold-plate"] = 0.7 * _shed(p, p.emissivity)
@@ -686,7 +688,7 @@ def symmetry_error(parameters: ThermalParameters) -> float:
         for k in range(3):
             module.step(loads, p.mass_flow, 10.0 * k, 10.0, k == 0)
         fields.append(np.asarray(module.panel_field()))
-    return float(np.abs(fields[0].reshape(parameters.panels, -1) - fields[1]).max())
+    return float(np.abs(fields[0].reshape(2, -1) - fields[1]).max())
 
 
 def reduced_panel(

@@ -86,14 +86,15 @@ def test_group_follows_the_full_model(panel, parameters):
     modules = spread(parameters, 2)
     full, reduced = FullThermal(modules, 1e-9), ReducedThermal(modules, panel)
     first = loads(2)
-    full.settle(first, parameters.mass_flow)
-    reduced.settle(first, parameters.mass_flow)
+    flow = np.full(2, parameters.mass_flow)
+    full.settle(first, flow)
+    reduced.settle(first, flow)
     worst = 0.0
     for k in range(60):
         dark = 20 <= k < 40
         now = loads(2, 4600.0 if dark else 5800.0, 20.0 if dark else 60.0)
         dt = 3.7 if k in (20, 40) else 10.0
-        ticks = [t.step(now, parameters.mass_flow, 10.0 * k, dt, k in (20, 40)) for t in (full, reduced)]
+        ticks = [t.step(now, flow, 10.0 * k, dt, k in (20, 40)) for t in (full, reduced)]
         for place in PLACES:
             error = np.abs(ticks[0].temperatures[place] - ticks[1].temperatures[place]).max()
             worst = max(worst, float(error))
@@ -203,6 +204,90 @@ def test_threads_do_not_change_results(panel, parameters):
     finally:
         numba.set_num_threads(most)
     assert all(np.array_equal(results[0], other) for other in results)
+
+
+def test_more_panels_are_more_of_the_same(panel, parameters):
+    """Panels times a factor, with all flows, loads and capacities: the same temperatures, and the heat times it."""
+    factors = np.array([1.0, 0.5, 1.37, 20.0])
+    one = replace(parameters, panels=1)
+    extensive = {
+        name: getattr(one, name) * factors
+        for name in (
+            "inventory_mass", "plate_conductance", "cold_plate_capacity", "body_conductance", "body_capacity",
+            "body_radiating_area", "battery_capacity", "battery_conductance", "array_area", "array_capacity",
+            "array_conductance",
+        )
+    }  # fmt: skip
+    group = ReducedThermal.of_class(one, 4, panel, panels=factors, **extensive)
+    each = loads(4, 2500.0)
+    now = HeatLoads(each.radiator_front, each.radiator_back, {k: factors * v for k, v in each.nodes.items()})
+    for k in range(20):
+        tick = group.step(now, 0.06 * factors, 10.0 * k, 10.0, False)
+    for place in PLACES:
+        assert tick.temperatures[place] == pytest.approx(np.full(4, tick.temperatures[place][0]), abs=1e-7)
+    assert tick.emitted / factors == pytest.approx(np.full(4, tick.emitted[0]), rel=1e-9)
+    assert tick.absorbed / factors == pytest.approx(np.full(4, tick.absorbed[0]), rel=1e-12)
+
+
+def test_arrays_give_what_single_parameters_give(panel, parameters):
+    """The class with arrays, one object per module, and parameters changed on the way: to the last bit."""
+    emissivity, area, plate = np.array([0.7, 0.8]), np.array([2.0, 1.9]), np.array([400.0, 300.0])
+    flow, supply = np.array([0.16, 0.15]), np.array([308.15, 303.15])
+    modules = [
+        replace(parameters, emissivity=e, panels=a, plate_conductance=c, supply_temperature=t)
+        for e, a, c, t in zip(emissivity, area, plate, supply)
+    ]
+    values = {
+        "emissivity": emissivity, "panels": area, "plate_conductance": plate, "supply_temperature": supply,
+    }  # fmt: skip
+    groups = [ReducedThermal(modules, panel), ReducedThermal.of_class(parameters, 2, panel, **values)]
+    for kind in ("change", "vary"):
+        group = ReducedThermal([replace(parameters, supply_temperature=t) for t in supply], panel)
+        group.change(**values) if kind == "change" else group.vary(modules)
+        groups.append(group)
+    ticks = []
+    for group in groups:
+        group.settle(loads(2, 5000.0), flow)
+        ticks.append([group.step(loads(2, 5200.0), flow, 10.0 * k, 10.0, False) for k in range(5)][-1])
+    for tick in ticks[1:]:
+        assert all(np.array_equal(tick.temperatures[p], ticks[0].temperatures[p]) for p in PLACES)
+        assert np.array_equal(tick.emitted, ticks[0].emitted)
+    # Every valve holds its own set point.
+    assert ticks[0].temperatures["supply"] == pytest.approx(supply, abs=0.5)
+
+
+def test_changes_keep_the_state_and_the_ledger(panel, parameters):
+    group = ReducedThermal([parameters] * 3, panel)
+    group.settle(loads(3), parameters.mass_flow)
+    before = group.temperatures()
+    group.change(emissivity=[0.8, 0.6, 0.7], panels=[2.0, 2.2, 1.8], body_capacity=3e5)
+    assert all(np.array_equal(before[place], group.temperatures()[place]) for place in PLACES)
+    now = loads(3)
+    for k in range(3):
+        tick = group.step(now, parameters.mass_flow, 10.0 * k, 10.0, False)
+        heat = sum(now.nodes.values()) + tick.absorbed
+        left = 10.0 * (heat - tick.emitted) - tick.stored
+        assert np.abs(left).max() < 1e-9 * 10.0 * tick.emitted.min()
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"emisivity": 0.7}, "did you mean 'emissivity'"),
+        ({"tubes": 4}, "'tubes' cannot differ"),
+        ({"panels": [2.0, 0.0]}, "panels of module 1 is 0; expected a finite number above 0"),
+        ({"body_capacity": [np.nan, 1.0]}, "body_capacity of module 0 is nan"),
+        ({"panels": [1.0, 2.0, 3.0]}, r"panels has shape \(3,\)"),
+    ],
+)
+def test_bad_changes_are_refused(panel, parameters, change, match):
+    group = ReducedThermal([parameters] * 2, panel)
+    before = group.values
+    with pytest.raises(BadInput, match=match):
+        group.change(**change)
+    with pytest.raises(OutsideTraining, match="emissivity of module 1"):
+        group.change(emissivity=[0.7, 0.1])
+    assert group.values is before
 
 
 def test_snapshot_and_restore_are_exact(panel, parameters):
