@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.card_distribution import EXACT_CARDS, CardDistribution, distribution_of, quantiles_of
+from twin.job_work import KINDS, kind_numbers
 from twin.limiting_factor import LIMITS
 from twin.orbit import EARTH_RADIUS
 from twin.plant import Plant
@@ -30,7 +31,7 @@ SUMMED = (
     "solar_power", "solar_power_available", "curtailed_power", "load_power", "load_demand", "shed_power",
     "card_power", "overhead_power", "housekeeping_power", "pump_power", "relay_power", "relay_heat", "conversion_loss",
     "battery_power", "battery_heat", "absorbed_power", "heat_rejected", "coolant_heat", "coolant_mass_flow",
-    "link_rate", "link_demand", "cards_failed",
+    "link_rate", "link_demand", "cards_failed", "work_rate",
 )  # fmt: skip
 """Variables of a module that add up to those of its sub-center and the plant."""
 
@@ -180,6 +181,8 @@ class Recorder:
         self._length = 0.0
         self._sums: dict[str, Array] = {}
         self._work = np.zeros((2, plant.modules))
+        self._kind = kind_numbers([job.kind for job in plant.workload.jobs])
+        self._kind_work = np.zeros((2, len(KINDS), len(plant.orbits)))
         self._orbit: dict[str, float] = {}
         self._last: dict[str, Array] = {}
         self._tick: Tick | None = None
@@ -198,6 +201,7 @@ class Recorder:
             if find_variable("module", name).sampling == "mean":
                 self._sums[name] = self._sums.get(name, 0.0) + dt * value
         self._work += dt * np.stack([tick.cards.work_done, tick.limits.asked])
+        self._kind_work += dt * tick.work.by_kind(self._kind, self.plant.sub_center, len(self.plant.orbits))
         means = {
             "solar_flux": env.sun_plate.direct[0, 0],
             "albedo_flux": env.nadir_plate.albedo[0, 0],
@@ -212,8 +216,11 @@ class Recorder:
         tick, plant, length = self._tick, self.plant, self._length
         module = self._last | {name: value / length for name, value in self._sums.items()}
         module["throughput_fraction"] = _ratio(*self._work)
+        module["work_rate"] = self._work[0] / length
         cards, by_center, of_all = self._cards()
-        centers = self._sub_centers(module) | by_center
+        asked, done = self._kind_work
+        centers = self._sub_centers(module) | by_center | _by_kind(asked, done)
+        of_all |= {k: float(v) for k, v in _by_kind(asked.sum(axis=1), done.sum(axis=1)).items()}
         whole = self._plant(module, centers) | of_all | self._interrupts(tick.end)
         whole |= {"tick_duration": length, "energy_residual": tick.ledger.plant_residual}
         if plant.relay.reports:
@@ -244,6 +251,7 @@ class Recorder:
         ledger["energy_residual"] = tick.ledger.plant_residual
         self._length, self._sums, self._orbit, self._tick = 0.0, {}, {}, None
         self._work = np.zeros((2, plant.modules))
+        self._kind_work = np.zeros_like(self._kind_work)
         return {
             "plant": whole,
             "sub_center": centers,
@@ -321,3 +329,9 @@ class Recorder:
 
 def _ratio(part: Array, whole: Array) -> Array:
     return np.divide(part, whole, out=np.ones_like(part), where=whole > 0.0)
+
+
+def _by_kind(asked: Array, done: Array) -> dict[str, Array]:
+    """Throughput of each kind of job, NaN where none of it asks for work."""
+    share = np.divide(done, asked, out=np.full_like(done, np.nan), where=asked > 0.0)
+    return {f"throughput_fraction_{kind}": share[k] for k, kind in enumerate(KINDS)}

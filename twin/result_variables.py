@@ -147,6 +147,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("throttled_fraction_cards", "1", "share of card time lost to failed and missing cards", _ALL),
     Variable("throttled_fraction_link", "1", "share of card time spent waiting for data", _ALL),
     Variable("throughput_fraction", "1", "work done relative to unthrottled cards", _ALL),
+    *(
+        Variable(f"throughput_fraction_{kind}", "1", f"work of {kind} jobs done / asked for", _CENTERS)
+        for kind in ("training", "inference", "batch")
+    ),
+    Variable("work_rate", "1", "work done, in cards at full activity and nominal clock", _ALL),
     # What limits the work, and the link
     *(
         Variable(

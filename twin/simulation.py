@@ -16,6 +16,7 @@ from twin.case import Case
 from twin.compute import FleetTick
 from twin.environment_track import FaceFluxes, TickEnvironment
 from twin.job_placement import JobPlacement
+from twin.job_work import JobWork
 from twin.ledger import Ledger
 from twin.module_group import GroupTick
 from twin.plant import Plant
@@ -42,6 +43,8 @@ class Tick:
         Power and rate of the terminals, per module.
     limits : WorkLimits
         What holds the work back, per module.
+    work : JobWork
+        What the jobs asked for and got.
     ledger : Ledger
         Cumulative; the run goes on booking into it.
     """
@@ -53,6 +56,7 @@ class Tick:
     cards: FleetTick
     relay: RelayTick
     limits: WorkLimits
+    work: JobWork
     ledger: Ledger
 
     @property
@@ -111,13 +115,15 @@ class Simulation:
         caps = [group.card_cap(environment, point, relay) for group, point in zip(plant.groups, points)]
         self._strike(environment.time, environment.dt)
         self._place_jobs(environment.time, np.concatenate(caps))
-        cards, limits = self._run_cards(environment, np.concatenate(caps), relay)
+        cards, limits, work = self._run_cards(environment, np.concatenate(caps), relay)
         groups = tuple(
             group.advance(environment, f, point, cap, cards, relay)
             for group, f, point, cap in zip(plant.groups, faces, points, caps)
         )
         self._book(environment.dt, groups, cards)
-        return Tick(environment.time, environment.dt, environment, groups, cards, relay, limits, self.ledger)
+        return Tick(
+            environment.time, environment.dt, environment, groups, cards, relay, limits, work, self.ledger
+        )
 
     def assign(self) -> None:
         """Tell the cards which jobs they hold."""
@@ -153,7 +159,7 @@ class Simulation:
 
     def _run_cards(
         self, environment: TickEnvironment, cap: Array, relay: RelayTick
-    ) -> tuple[FleetTick, WorkLimits]:
+    ) -> tuple[FleetTick, WorkLimits, JobWork]:
         """Advance every card in sub-steps of at most the card step; jobs go no faster than their data."""
         plant, time, dt = self.plant, environment.time, environment.dt
         steps = max(1, int(np.ceil(dt / plant.case.numerics.card_step - 1e-9)))
@@ -164,9 +170,10 @@ class Simulation:
         plate = np.concatenate([group.temperature["cold_plate"] for group in plant.groups])
         cards = plant.fleet.advance(length, steps, activity * link.served, plate, cap)
         limits = work_limits(plant.workload, self.placement, mean, link, cards, plant.cards_per_module)
+        work = JobWork(self.placement, mean, cards.job_throughput)
         if plant.workload.advance(time, dt, cards.job_pace * link.served).size:
             self.assign()
-        return cards, limits
+        return cards, limits, work
 
     def _book(self, dt: float, groups: tuple[GroupTick, ...], cards: FleetTick) -> None:
         for group, done in zip(self.plant.groups, groups):

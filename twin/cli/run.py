@@ -24,7 +24,7 @@ MOST_COLUMNS = 4
 
 MOST_ALARMS = 5
 
-SCALED = {"W": "W", "bit s-1": "bit/s"}
+SCALED = {"W": "W", "J": "J", "bit s-1": "bit/s"}
 """Units that take a prefix, as people write them."""
 
 KEY_FIGURES = (

@@ -77,9 +77,12 @@ def summary(result: xr.DataTree) -> list[SummaryRow]:
     for name, variable, label, reduction in _ROWS:
         if variable in plant and variable in sub_center:
             parts = np.asarray(reduction(sub_center[variable], weights), dtype=np.float64)
+            if np.isnan(parts).all():
+                continue  # no job of this kind, no ground stations
             whole = float(reduction(plant[variable], weights))
             unit = str(plant[variable].attrs["units"])
             rows.append(SummaryRow(name, label, unit, dict(zip(names, parts.tolist())), whole))
+    rows.extend(_energy_per_work(sub_center, plant, weights, names))
     for cause in _CAUSES:
         row = _throttled_card_hours(cause, sub_center, plant, weights, names)
         if row is not None:
@@ -155,6 +158,9 @@ _ROWS: tuple[tuple[str, str, str, Reduction], ...] = (
     ("throttled_fraction_thermal", "throttled_fraction_thermal", "throttled by temperature", _mean),
     ("throttled_fraction_power", "throttled_fraction_power", "throttled by power", _mean),
     ("throughput_fraction", "throughput_fraction", "throughput", _mean),
+    ("throughput_fraction_training", "throughput_fraction_training", "throughput of training", _mean),
+    ("throughput_fraction_inference", "throughput_fraction_inference", "throughput of inference", _mean),
+    ("throughput_fraction_batch", "throughput_fraction_batch", "throughput of batch jobs", _mean),
     ("limited_fraction_power", "limited_fraction_power", "time limited by power", _mean),
     ("limited_fraction_heat", "limited_fraction_heat", "time limited by heat", _mean),
     ("limited_fraction_cards", "limited_fraction_cards", "time limited by cards", _mean),
@@ -191,6 +197,21 @@ def _throttled_card_hours(
     whole = float(_mean(plant[variable], weights) * plant["card_count"] * hours)
     label = f"card-hours {_CAUSES[cause]}"
     return SummaryRow(f"throttled_card_hours_{cause}", label, "h", dict(zip(names, parts.tolist())), whole)
+
+
+def _energy_per_work(
+    sub_center: xr.Dataset, plant: xr.Dataset, weights: NDArray[np.float64], names: list[str]
+) -> list[SummaryRow]:
+    """Electrical energy of all loads per card-hour of work at full activity and clock."""
+    if not all(key in group for key in ("work_rate", "load_power") for group in (sub_center, plant)):
+        return []
+    parts, whole = (
+        3600.0 * _mean(group["load_power"], weights) / work.where(work > 0.0)
+        for group in (sub_center, plant)
+        for work in (_mean(group["work_rate"], weights),)
+    )
+    values = dict(zip(names, np.asarray(parts, dtype=np.float64).tolist()))
+    return [SummaryRow("energy_per_card_hour", "energy per card-hour of work", "J", values, float(whole))]
 
 
 def _json_number(value: float) -> float | None:
