@@ -14,8 +14,10 @@ from twin.attitude import Orientation
 from twin.battery import BatteryState, BatteryStep
 from twin.case.module_class import ModuleClass
 from twin.counter_random import counter_normals
-from twin.environment_track import FaceFluxes, TickEnvironment
+from twin.environment_track import ARRAY_FRONT, FaceFluxes, TickEnvironment
+from twin.module_geometry import face_orientations
 from twin.module_parameters import ThermalParameters
+from twin.module_surfaces import ModuleSurfaces, SurfaceHeat
 from twin.module_thermal import FullThermal, GroupThermal, HeatLoads, ThermalTick
 from twin.module_variation import ModuleVariation
 from twin.power_bus import BusFlows
@@ -26,6 +28,7 @@ from twin.solar_array import ArrayFlows, ArrayPoint
 if TYPE_CHECKING:
     from twin.case.components import Coating
     from twin.compute import FleetTick
+    from twin.module_view import ModuleView
     from twin.relay_network import RelayTick
 
 Array = NDArray[np.float64]
@@ -37,9 +40,12 @@ MARGIN_TIME = 900.0
 STORED_AGE_TEMPERATURE = 293.15
 """Temperature at which batteries are taken to have aged before the run [K]."""
 
-_SPREAD_STREAMS = {"emissivity": 0x5EED_0400, "absorptance": 0x5EED_0401, "array_power": 0x5EED_0402}
-
-_FIXED_FACES = 4  # radiator front and back, array front and back; the faces of the body follow
+_SPREAD_STREAMS = {
+    "emissivity": 0x5EED_0400,
+    "absorptance": 0x5EED_0401,
+    "array_power": 0x5EED_0402,
+    "mass_flow": 0x5EED_0403,
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class GroupTick:
         Power of hosts and network; light that leaves through terminals.
     absorbed : ndarray
         Environmental heat absorbed by all surfaces, the part that becomes electricity included.
+    surface_exchange : ndarray
+        Heat that the radiator takes up from other surfaces of the module.
     margin : ndarray
         See `twin.radiator_margin`.
     """
@@ -73,6 +81,7 @@ class GroupTick:
     overhead: Array
     exported: Array
     absorbed: Array
+    surface_exchange: Array
     margin: Array
 
 
@@ -101,6 +110,8 @@ class ModuleGroup:
     thermal_model : callable
         From the thermal design of the class and what differs between modules to their thermal model; finite elements
         for each module by default.
+    view : ModuleView, optional
+        What the surfaces of a module see of each other; nothing by default.
     """
 
     name: str
@@ -113,6 +124,7 @@ class ModuleGroup:
     seed: int = 0
     variation: ModuleVariation = field(default_factory=ModuleVariation)
     thermal_model: ThermalModelMaker | None = None
+    view: ModuleView | None = None
     thermal: GroupThermal = field(init=False)
     radiator_use: Array | None = field(init=False, default=None)
 
@@ -123,10 +135,11 @@ class ModuleGroup:
         self.bus = component_models.bus(d)
         self.card = component_models.card(d, d.racks.card.description or self.name)
         self._array_back = self._coatings(d.solar_array.back_coating)
-        self._body = (
+        body = (
             np.array([self._coatings(f.coating) for f in d.body.faces]).reshape(-1, count, 2).swapaxes(0, 1)
         )
-        self._body_area = np.array([f.area for f in d.body.faces])
+        self._body_radiating = body[:, :, 1] @ np.array([f.area for f in d.body.faces])
+        self.surfaces = ModuleSurfaces(d, self.array, self.sub_center, self._array_back, body, self.view)
         self.thermal_design = component_models.thermal(d, float(self.age[0]))
         self._apply_variation()
         if self.thermal_model is None:
@@ -144,7 +157,7 @@ class ModuleGroup:
         self.battery_state = replace(state, health=health)
         self.temperature = {
             place: np.full(count, d.coolant_loop.supply_temperature)
-            for place in ("array", "battery", "cold_plate", "body")
+            for place in ("array", "array_back", "battery", "body", "cold_plate", "panel_mean")
         }
 
     def _apply_variation(self) -> None:
@@ -165,8 +178,10 @@ class ModuleGroup:
             "panels": d.radiator.panels * factor("radiator_area"),
             "plate_conductance": self.thermal_design.plate_conductance * factor("plate_conductance"),
             "array_back_emissivity": self._array_back[:, 1],
-            "body_radiating_area": self._body[:, :, 1] @ self._body_area,
+            "body_radiating_area": self._body_radiating,
         }
+        area = self.radiator_area / d.radiator.panel_area
+        self.surfaces.set_radiator(self._radiator_absorptance, self._radiator_emittance, area)
 
     def vary(self, variation: ModuleVariation) -> None:
         """Change the modules between ticks, as faults and estimates do.
@@ -209,9 +224,7 @@ class ModuleGroup:
     @property
     def orientations(self) -> list[Orientation]:
         """Orientation of every face, in the order of the flux arrays."""
-        d = self.design
-        radiator, array = d.radiator.orientation, d.solar_array.orientation
-        return [radiator, opposite(radiator), array, opposite(array), *(f.orientation for f in d.body.faces)]
+        return face_orientations(self.design)
 
     @property
     def radiator_area(self) -> Array:
@@ -249,10 +262,10 @@ class ModuleGroup:
         at = self.sub_center
         return solar_array.maximum_power(
             self.array,
-            faces.direct[at, 2],
-            faces.incidence_cosine[at, 2],
+            faces.array_flux[at],
+            faces.incidence_cosine[at, ARRAY_FRONT],
             self.temperature["array"],
-            self.remaining,
+            self.remaining * np.broadcast_to(faces.strings, faces.array_flux.shape)[at],
         )
 
     def card_cap(self, env: TickEnvironment, point: ArrayPoint, relay: RelayTick) -> Array:
@@ -331,9 +344,15 @@ class ModuleGroup:
         )
         array = solar_array.draw_power(self.array, point, flows.solar_used)
         exported = flows.load_supplied["relay"] * relay.light_share[self.modules]
-        nodes, absorbed = self._node_heat(faces, flows, battery_step, array, card_heat + overhead, exported)
-        front, back = self._radiator_flux(faces)
-        thermal = self.thermal.step(HeatLoads(front, back, nodes), self.mass_flow, env.time, env.dt, env.jump)
+        surfaces = self.surfaces.heat(faces, self.temperature)
+        loads = self._loads(surfaces, flows, battery_step, array, card_heat + overhead, exported)
+        thermal = self.thermal.step(loads, self.mass_flow, env.time, env.dt, env.jump)
+        # What surfaces of the module take from each other neither came in nor left.
+        thermal = replace(
+            thermal,
+            absorbed=thermal.absorbed - surfaces.gained_by_radiator,
+            emitted=thermal.emitted - surfaces.gained,
+        )
         self.battery_state = battery_step.state
         self.temperature = {place: thermal.temperatures[place] for place in self.temperature}
         return GroupTick(
@@ -345,8 +364,9 @@ class ModuleGroup:
             card_cap=cap,
             overhead=overhead,
             exported=exported,
-            absorbed=absorbed + thermal.absorbed,
-            margin=self._margin(thermal, front, back, env.dt),
+            absorbed=surfaces.absorbed + thermal.absorbed,
+            surface_exchange=surfaces.gained_by_radiator,
+            margin=self._margin(thermal, surfaces, env.dt),
         )
 
     def settle(self, faces: FaceFluxes, card_power: Array, relay: RelayTick) -> None:
@@ -357,48 +377,25 @@ class ModuleGroup:
         flows = power_bus.dispatch(self.bus, point.power, demands, zero, zero)
         array = solar_array.draw_power(self.array, point, flows.solar_used)
         heat = card_power + self.overhead_power
-        nodes, _ = self._node_heat(faces, flows, None, array, heat, zero)
-        front, back = self._radiator_flux(faces)
-        self.thermal.settle(HeatLoads(front, back, nodes), self.mass_flow)
-        now = self.thermal.temperatures()
-        self.temperature = {place: now[place] for place in self.temperature}
+        # Once more with the temperatures found: surfaces warm each other.
+        for _ in range(1 if self.view is None else 2):
+            surfaces = self.surfaces.heat(faces, self.temperature)
+            self.thermal.settle(self._loads(surfaces, flows, None, array, heat, zero), self.mass_flow)
+            now = self.thermal.temperatures()
+            self.temperature = {place: now[place] for place in self.temperature}
 
     # -- heat -------------------------------------------------------------------------------------
 
-    def _radiator_flux(self, faces: FaceFluxes) -> tuple[Array, Array]:
-        """Absorbed flux of both faces of the panels [W/m²]; neighbours hide Sun and Earth as they hide space."""
-        at, view = self.sub_center, 1.0 - self.design.neighbour_view
-        front, back = (
-            view
-            * (
-                self._radiator_absorptance * faces.sunlight[at, k]
-                + self._radiator_emittance * faces.infrared[at, k]
-            )
-            for k in (0, 1)
-        )
-        return front, back
-
-    def _node_heat(
+    def _loads(
         self,
-        faces: FaceFluxes,
+        surfaces: SurfaceHeat,
         flows: BusFlows,
         battery_step: BatteryStep | None,
         array: ArrayFlows,
         plate_heat: Array,
         exported: Array,
-    ) -> tuple[Mapping[str, Array], Array]:
-        """Return the heat into every lumped node, and the environmental part of it before electricity is taken [W]."""
-        at, wing = self.sub_center, self.array
-        front = wing.area * (
-            wing.front_absorptance * faces.sunlight[at, 2] + wing.front_emissivity * faces.infrared[at, 2]
-        )
-        back = wing.area * (
-            self._array_back[:, 0] * faces.sunlight[at, 3] + self._array_back[:, 1] * faces.infrared[at, 3]
-        )
-        body = np.zeros(self.count)
-        if self._body_area.size:
-            sun, earth = faces.sunlight[at, _FIXED_FACES:], faces.infrared[at, _FIXED_FACES:]
-            body = (self._body[:, :, 0] * sun + self._body[:, :, 1] * earth) @ self._body_area
+    ) -> HeatLoads:
+        """Return the heat into the panels and every lumped node."""
         losses = flows.losses
         electronics = (
             losses["solar_regulator"] + losses["battery_converter"] + losses["harness"] + array.harness_loss
@@ -411,19 +408,20 @@ class ModuleGroup:
         else:
             electronics = electronics + losses["card_supply"]
         nodes = {
-            "array-front": front - array.cell_power + array.diode_loss,
-            "array-back": back,
-            "body": body + electronics,
+            "array-front": surfaces.array_front - array.cell_power + array.diode_loss,
+            "array-back": surfaces.array_back,
+            "body": surfaces.body + electronics,
             "battery": np.zeros(self.count) if battery_step is None else battery_step.heat,
             "cold-plate": plate_heat,
             "reservoir": flows.load_supplied["coolant_pump"],
         }
-        return nodes, front + back + body
+        return HeatLoads(surfaces.radiator_front, surfaces.radiator_back, nodes)
 
-    def _margin(self, thermal: ThermalTick, front: Array, back: Array, dt: float) -> Array:
+    def _margin(self, thermal: ThermalTick, surfaces: SurfaceHeat, dt: float) -> Array:
         from solvers.constants import SPACE_TEMPERATURE, STEFAN_BOLTZMANN
 
         loop, two_sided = self.design.coolant_loop, self.design.radiator.faces == "both"
+        front, back = surfaces.radiator_front, surfaces.radiator_back
         absorbed = 0.5 * (front + back) if two_sided else front
         emissivity = self._radiator_emittance * (1.0 - self.design.neighbour_view)
         sink = (absorbed / (emissivity * STEFAN_BOLTZMANN) + SPACE_TEMPERATURE**4) ** 0.25
@@ -434,20 +432,3 @@ class ModuleGroup:
         # While the load swings, valve and panel lag each other: the margin is that of a mean.
         self.radiator_use += -np.expm1(-dt / MARGIN_TIME) * (now - self.radiator_use)
         return radiator_margin(*self.radiator_use)
-
-
-def opposite(orientation: Orientation) -> Orientation:
-    """Return the orientation of the other face of a panel."""
-    named = {
-        "sun": "anti_sun",
-        "edge_on": "anti_edge_on",
-        "nadir": "zenith",
-        "zenith": "nadir",
-        "ram": "wake",
-        "wake": "ram",
-        "orbit_normal": "anti_orbit_normal",
-        "anti_orbit_normal": "orbit_normal",
-    }
-    if isinstance(orientation, str):
-        return named[orientation]
-    return tuple(-float(v) for v in orientation)

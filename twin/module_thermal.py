@@ -47,7 +47,7 @@ NODES = ("cold-plate", "body", "battery", "array-front", "array-back", "reservoi
 
 PLACES = (
     "panel_min", "panel_mean", "panel_max", "supply", "return", "radiator_outlet", "cold_plate", "body", "battery",
-    "array",
+    "array", "array_back",
 )  # fmt: skip
 """Places whose temperature a step reports."""
 
@@ -551,6 +551,7 @@ class ModuleThermal:
             "body": self.node("body"),
             "battery": self.node("battery"),
             "array": self.node("array-front"),
+            "array_back": self.node("array-back"),
         }
 
     def panel_field(self) -> Array | None:

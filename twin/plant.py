@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from twin import component_models
 from twin.activity import BatchActivity, InferenceActivity, Profile, TrainingActivity
+from twin.cache import cache_folder
 from twin.card_model import CardParameters
 from twin.case import Case
 from twin.case.module_class import ModuleClass
@@ -19,8 +20,10 @@ from twin.case.workload import BaseJob
 from twin.case.workload import Job as CaseJob
 from twin.compute import CardFleet
 from twin.environment_track import EnvironmentTrack
+from twin.module_geometry import face_orientations
 from twin.module_group import ModuleGroup, ThermalModelMaker
 from twin.module_variation import ModuleVariation
+from twin.module_view import ModuleView
 from twin.orbit import Orbit
 from twin.plant_events import PlantEvents
 from twin.relay_network import ModuleTerminals, RelayNetwork
@@ -119,6 +122,7 @@ class Plant:
                 age = case.mission.age if group.age is None else group.age
                 members.setdefault(group.class_, []).extend([(index, age)] * group.count)
         groups, first = [], 0
+        views: dict[str, ModuleView] = {}
         for name, rows in members.items():
             centers, ages = (np.array(column) for column in zip(*rows))
             place = slice(first, first + len(rows))
@@ -134,6 +138,7 @@ class Plant:
                     case.numerics.tolerance,
                     case.mission.seed,
                     thermal_model=thermal_model(case, design, progress),
+                    view=module_view(case, design, base, views),
                 )
             )
             first = place.stop
@@ -163,6 +168,7 @@ class Plant:
                 component_models.environment_set(case),
                 case.numerics.thermal_step,
                 case.numerics.shadow,
+                [g.view for g in groups],
             ),
             events=plant_events(case, altitude, cards, np.concatenate([g.age for g in groups])),
             relay=RelayNetwork(
@@ -174,6 +180,21 @@ class Plant:
                 case.mission.seed,
             ),
         )
+
+
+def module_view(
+    case: Case, design: ModuleClass, orbit: Orbit, known: dict[str, ModuleView]
+) -> ModuleView | None:
+    """Return what the surfaces of a class of modules see of each other; None where the case leaves it out.
+
+    Classes that look alike share a table: it is taken from those known by their key, or added to them.
+    """
+    if case.numerics.exchange == "none":
+        return None
+    view = ModuleView.of_class(
+        design, face_orientations(design), orbit.semi_major_axis, cache_folder("views")
+    )
+    return known.setdefault(view.key, view)
 
 
 def thermal_model(case: Case, design: ModuleClass, progress: Progress | None) -> ThermalModelMaker | None:

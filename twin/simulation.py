@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from twin.card_events import jobs_of
 from twin.case import Case
 from twin.compute import FleetTick
-from twin.environment_track import FaceFluxes, TickEnvironment
+from twin.environment_track import FaceFluxes, TickEnvironment, mean_faces
 from twin.job_placement import JobPlacement
 from twin.job_work import JobWork
 from twin.ledger import Ledger
@@ -193,17 +193,8 @@ class Simulation:
 def _mean_fluxes(plant: Plant) -> list[FaceFluxes]:
     """Mean fluxes of the first orbit, per group."""
     ticks = list(plant.track.ticks(0.0, plant.orbits[0].period))
-    weight = np.array([t.dt for t in ticks]) / sum(t.dt for t in ticks)
-    names = ("direct", "albedo", "infrared", "incidence_cosine")
-    return [
-        FaceFluxes(
-            *(
-                np.tensordot(weight, np.stack([getattr(t.faces[g], name) for t in ticks]), axes=1)
-                for name in names
-            )
-        )
-        for g in range(len(plant.groups))
-    ]
+    weight = np.array([t.dt for t in ticks])
+    return [mean_faces([t.faces[g] for t in ticks], weight) for g in range(len(plant.groups))]
 
 
 def simulate(case: Case) -> Iterator[Tick]:

@@ -139,6 +139,8 @@ class Numerics(Model):
     """Interval of the results that are kept."""
     shadow: Literal["conical", "cylindrical"] = "conical"
     """Shape of the Earth's shadow."""
+    exchange: Literal["surfaces", "none"] = "surfaces"
+    """Whether wings and body of a module shade, light and warm each other."""
     tolerance: PositiveFraction = 1e-8
     """Relative residual at which the thermal solver stops."""
 

@@ -39,6 +39,7 @@ __all__ = [
     "ConversionChain",
     "Converter",
     "CoolantLoop",
+    "Geometry",
     "ModuleClass",
     "ModuleSpread",
     "Orientation",
@@ -220,6 +221,17 @@ class Relay(Model):
     """Telemetry of the module that goes to the ground; assumed."""
 
 
+class Geometry(Model):
+    """How the parts of a module stand, for what they see of each other; drawn as `twin mesh` shows it."""
+
+    array_wing_length: PositiveLength | None = None
+    """Of each of the two solar wings (default: twice its width)."""
+    standoff: PositiveLength | None = None
+    """From the body to the wings (default: half the body's edge)."""
+    spacing: tuple[PositiveLength, PositiveLength] | None = None
+    """Between equal modules side by side, along the solar wings and along the radiator wing; none by default."""
+
+
 class ModuleSpread(Model):
     """Standard deviations between modules of one class, relative to the mean; drawn from `mission.seed`."""
 
@@ -229,6 +241,8 @@ class ModuleSpread(Model):
     """Of the radiator coating."""
     array_power: NonNegativeNumber = 0.0
     """Of the solar array."""
+    mass_flow: NonNegativeNumber = 0.0
+    """Of the coolant."""
 
 
 class ModuleClass(Model):
@@ -254,5 +268,7 @@ class ModuleClass(Model):
     """Relay terminals, if it carries any."""
     neighbour_view: Fraction = 0.0
     """Share of each radiating face's view that modules beside it take, at about its own temperature."""
+    geometry: Geometry = Geometry()
+    """How its parts stand to each other and to modules beside it."""
     spread: ModuleSpread = ModuleSpread()
     """Manufacturing spread between modules."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +11,9 @@ from twin.cli.console import output_console, print_json
 from twin.errors import BadInput
 
 if TYPE_CHECKING:
-    from meshes import Mesh, ModuleGeometry
-    from twin.case.module_class import ModuleClass
+    from meshes import Mesh
 
-__all__ = ["mesh", "module_geometry"]
-
-ARRAY_PANELS = 4
-"""Panels of each of the two solar wings as drawn, twice as wide as high; a case gives only their area."""
+__all__ = ["mesh"]
 
 
 def mesh(
@@ -51,6 +46,7 @@ def mesh(
         twin mesh bracket.step --size 0.01
     """
     from meshes import MeshError, check, module_mesh, read_mesh
+    from twin.module_geometry import module_geometry
 
     meshes: dict[str, Mesh] = {}
     try:
@@ -67,35 +63,6 @@ def mesh(
     except MeshError as error:
         raise BadInput(str(error)) from error
     _write(meshes, folder, as_json)
-
-
-def module_geometry(design: ModuleClass) -> ModuleGeometry:
-    """Sizes of a module as its class gives them, and as drawn where it does not.
-
-    Parameters
-    ----------
-    design : ModuleClass
-    """
-    from meshes import ModuleGeometry
-
-    faces = [face.area for face in design.body.faces]
-    edge = math.sqrt(sum(faces) / len(faces)) if faces else min(design.radiator.width, design.radiator.height)
-    panel = math.sqrt(design.solar_array.area / (2 * ARRAY_PANELS) / 2.0)
-    return ModuleGeometry(
-        body_length=edge,
-        body_width=edge,
-        body_height=edge,
-        radiator_panels=design.radiator.panels,
-        radiator_width=design.radiator.width,
-        radiator_height=design.radiator.height,
-        tubes=design.radiator.tubes.count,
-        arrangement=design.radiator.tubes.arrangement,
-        array_panels=ARRAY_PANELS,
-        array_width=2.0 * panel,
-        array_height=panel,
-        cell_size=design.radiator.mesh_size,
-        standoff=0.5 * edge,
-    )
 
 
 def _write(meshes: dict[str, Mesh], folder: Path, as_json: bool) -> None:

@@ -90,7 +90,7 @@ def orbit(
 
 def case_faces(case: Case) -> dict[str, Orientation]:
     """Faces of a case by name; faces of one orientation are one, under both names."""
-    from twin.module_group import opposite
+    from twin.module_geometry import opposite
 
     several = len(case.module_classes) > 1
     names: dict[Orientation, list[str]] = {}
