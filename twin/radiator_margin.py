@@ -85,3 +85,35 @@ def radiator_margin(needed: ArrayLike, used: ArrayLike) -> Array:
         margin = 1.0 - wanted / there
     # Without heat to reject there is nothing to measure the radiator by: all of it is spare.
     return np.where(there > 0.0, margin, np.where(wanted > 0.0, -np.inf, 1.0))
+
+
+def temperature_margin(supply_target: ArrayLike, rise: ArrayLike, used: ArrayLike, sink: ArrayLike) -> Array:
+    """Return by how much the coolant supply could be colder than its set point with the heat as it is [K].
+
+    Negative when the radiator is too small: how far above the set point the supply settles.
+
+    Parameters
+    ----------
+    supply_target : array_like
+        Set point of the coolant supply [K].
+    rise : array_like
+        Of the coolant from supply to return: the heat over the capacity rate of the whole flow [K].
+    used : array_like
+        What is used of the radiator, from :func:`radiator_use` [1/K³].
+    sink : array_like
+        Effective sink temperature [K].
+
+    Notes
+    -----
+    With all coolant through the radiator the supply T obeys ∫(T…T + rise) = used; the integral falls as T rises.
+    """
+    target, warm, area, cold = np.broadcast_arrays(
+        *(np.asarray(v, dtype=float) for v in (supply_target, rise, used, sink))
+    )
+    low, high = cold + 1e-6, np.maximum(target, cold) + 300.0
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        too_cold = cooling_integral(middle, middle + warm, cold) > area
+        low, high = np.where(too_cold, middle, low), np.where(too_cold, high, middle)
+    # Without heat any supply down to the sink would do.
+    return target - np.where(warm > 0.0, 0.5 * (low + high), cold)
