@@ -93,26 +93,7 @@ class ReducedThermal:
         self._target = np.full(self.count, np.nan)
         self._span = np.nan
 
-    def vary(self, parameters: Sequence[ThermalParameters]) -> None:
-        """Change parameters of the modules between steps; temperatures and valves stay as they are.
-
-        Parameters
-        ----------
-        parameters : sequence of ThermalParameters
-            One per module; for many modules :meth:`change` takes arrays.
-
-        Raises
-        ------
-        BadInput, OutsideTraining
-            As :meth:`change`; also if a panel would become of another kind.
-        """
-        if len(parameters) != self.count:
-            raise BadInput(
-                f"reduced model: parameters of {len(parameters)} modules for a group of {self.count}"
-            )
-        self.change(**values_of([self.design, *parameters], 1))
-
-    def change(self, **values: ArrayLike) -> None:
+    def vary(self, **values: ArrayLike) -> None:
         """Change parameters of the modules between steps; temperatures and valves stay as they are.
 
         Parameters

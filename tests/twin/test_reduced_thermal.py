@@ -241,10 +241,8 @@ def test_arrays_give_what_single_parameters_give(panel, parameters):
         "emissivity": emissivity, "panels": area, "plate_conductance": plate, "supply_temperature": supply,
     }  # fmt: skip
     groups = [ReducedThermal(modules, panel), ReducedThermal.of_class(parameters, 2, panel, **values)]
-    for kind in ("change", "vary"):
-        group = ReducedThermal([replace(parameters, supply_temperature=t) for t in supply], panel)
-        group.change(**values) if kind == "change" else group.vary(modules)
-        groups.append(group)
+    groups.append(ReducedThermal([replace(parameters, supply_temperature=t) for t in supply], panel))
+    groups[-1].vary(**values)
     ticks = []
     for group in groups:
         group.settle(loads(2, 5000.0), flow)
@@ -260,7 +258,7 @@ def test_changes_keep_the_state_and_the_ledger(panel, parameters):
     group = ReducedThermal([parameters] * 3, panel)
     group.settle(loads(3), parameters.mass_flow)
     before = group.temperatures()
-    group.change(emissivity=[0.8, 0.6, 0.7], panels=[2.0, 2.2, 1.8], body_capacity=3e5)
+    group.vary(emissivity=[0.8, 0.6, 0.7], panels=[2.0, 2.2, 1.8], body_capacity=3e5)
     assert all(np.array_equal(before[place], group.temperatures()[place]) for place in PLACES)
     now = loads(3)
     for k in range(3):
@@ -284,9 +282,9 @@ def test_bad_changes_are_refused(panel, parameters, change, match):
     group = ReducedThermal([parameters] * 2, panel)
     before = group.values
     with pytest.raises(BadInput, match=match):
-        group.change(**change)
+        group.vary(**change)
     with pytest.raises(OutsideTraining, match="emissivity of module 1"):
-        group.change(emissivity=[0.7, 0.1])
+        group.vary(emissivity=[0.7, 0.1])
     assert group.values is before
 
 
