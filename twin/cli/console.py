@@ -47,6 +47,7 @@ def error_console() -> Console:
 
 def print_error(error: Exception) -> None:
     """Print an expected error: for a case one line per problem, coloured on a terminal."""
+    from twin.case.errors import MOST_SHOWN
     from twin.errors import DawnduskError
 
     console = error_console()
@@ -55,11 +56,12 @@ def print_error(error: Exception) -> None:
         kind = "error" if isinstance(error, DawnduskError) else "solver error"
         console.print(f"[bold red]{kind}:[/] {escape(str(error))}")
         return
-    for problem in problems:
+    for problem in problems[:MOST_SHOWN]:
         key = f" [bold]{escape(problem.key)}[/]:" if problem.key else ""
         console.print(f"[cyan]{escape(problem.place)}[/]:{key} {escape(problem.message)}")
     if len(problems) > 1:
-        console.print(f"[bold red]{len(problems)} problems[/]")
+        shown = f", the first {MOST_SHOWN} are shown" if len(problems) > MOST_SHOWN else ""
+        console.print(f"[bold red]{len(problems)} problems[/]{shown}")
 
 
 def print_json(data: Any) -> None:
@@ -97,7 +99,7 @@ def print_table(
         return
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=escape(title), title_justify="left", header_style="bold")
     for i, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
         table.add_column(escape(name), justify="right" if numeric else "left", no_wrap=numeric)
