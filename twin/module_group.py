@@ -68,6 +68,8 @@ class GroupTick:
         Environmental heat absorbed by all surfaces, the part that becomes electricity included.
     surface_exchange : ndarray
         Heat that the radiator takes up from other surfaces of the module.
+    shadow_factor : ndarray
+        Power of the array over that without shadow on it [1].
     margin : ndarray
         See `twin.radiator_margin`.
     """
@@ -82,6 +84,7 @@ class GroupTick:
     exported: Array
     absorbed: Array
     surface_exchange: Array
+    shadow_factor: Array
     margin: Array
 
 
@@ -265,8 +268,12 @@ class ModuleGroup:
             faces.array_flux[at],
             faces.incidence_cosine[at, ARRAY_FRONT],
             self.temperature["array"],
-            self.remaining * np.broadcast_to(faces.strings, faces.array_flux.shape)[at],
+            self.remaining * self._strings(faces),
         )
+
+    def _strings(self, faces: FaceFluxes) -> Array:
+        """Power of the arrays over that without shadow on them."""
+        return np.broadcast_to(faces.strings, faces.array_flux.shape)[self.sub_center]
 
     def card_cap(self, env: TickEnvironment, point: ArrayPoint, relay: RelayTick) -> Array:
         """Return the cap on the power of the cards of each module [W]: what bus, battery and policy leave them."""
@@ -366,6 +373,7 @@ class ModuleGroup:
             exported=exported,
             absorbed=surfaces.absorbed + thermal.absorbed,
             surface_exchange=surfaces.gained_by_radiator,
+            shadow_factor=self._strings(faces),
             margin=self._margin(thermal, surfaces, env.dt),
         )
 

@@ -30,7 +30,8 @@ TEMPERATURE_EDGES = np.arange(233.15, 393.15 + 1.0, 2.0)
 SUMMED = (
     "solar_power", "solar_power_available", "curtailed_power", "load_power", "load_demand", "shed_power",
     "card_power", "overhead_power", "housekeeping_power", "pump_power", "relay_power", "relay_heat", "conversion_loss",
-    "battery_power", "battery_heat", "absorbed_power", "heat_rejected", "coolant_heat", "coolant_mass_flow",
+    "battery_power", "battery_heat", "absorbed_power", "heat_rejected", "surface_exchange", "coolant_heat",
+    "coolant_mass_flow",
     "link_rate", "link_demand", "cards_failed", "work_rate",
 )  # fmt: skip
 """Variables of a module that add up to those of its sub-center and the plant."""
@@ -43,7 +44,7 @@ HIGHEST = ("panel_temperature_max", "junction_temperature_max")
 
 AVERAGED = (
     "coolant_supply_temperature", "coolant_return_temperature", "bypass_fraction", "panel_temperature_mean",
-    "solar_array_temperature", "battery_temperature", "body_temperature", "cold_plate_temperature",
+    "array_shadow_factor", "solar_array_temperature", "battery_temperature", "body_temperature", "cold_plate_temperature",
 )  # fmt: skip
 """Variables averaged over modules."""
 
@@ -142,6 +143,8 @@ def module_values(tick: Tick, plant: Plant) -> dict[str, Array]:
             "battery_margin": soc - each(lambda g, t: g.battery.state_of_charge_min),
             "absorbed_power": each(lambda g, t: t.absorbed),
             "heat_rejected": each(lambda g, t: t.thermal.heat_rejected),
+            "surface_exchange": each(lambda g, t: t.surface_exchange),
+            "array_shadow_factor": each(lambda g, t: t.shadow_factor),
             "coolant_heat": each(lambda g, t: t.thermal.coolant_heat),
             "coolant_mass_flow": each(lambda g, t: g.design.coolant_loop.mass_flow),
             "bypass_fraction": each(lambda g, t: t.thermal.bypass_fraction),

@@ -121,7 +121,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("battery_margin", "1", "state of charge above the lowest allowed one", _ALL, "point"),
     # Heat and temperature
     Variable("absorbed_power", "W", "environmental power absorbed, converted part included", _ALL),
-    Variable("heat_rejected", "W", "net heat rejected to space by the radiators", _ALL),
+    Variable("heat_rejected", "W", "net heat that the radiators give off by radiation", _ALL),
+    Variable("surface_exchange", "W", "heat the radiators take up from other surfaces of their modules", _ALL),
+    Variable("array_shadow_factor", "1", "power of the solar array over that without shadow on it", _ALL),
     Variable("coolant_heat", "W", "heat given by the cards and plates to the coolant", _ALL),
     Variable("coolant_supply_temperature", "K", "coolant temperature at cold-plate inlet", _ALL, "point"),
     Variable("coolant_return_temperature", "K", "coolant temperature at cold-plate outlet", _ALL, "point"),
