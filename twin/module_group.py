@@ -22,7 +22,7 @@ from twin.module_thermal import FullThermal, GroupThermal, HeatLoads, ThermalTic
 from twin.module_variation import ModuleVariation
 from twin.power_bus import BusFlows
 from twin.power_cap import BatteryOutlook, EclipseOutlook, compute_power_cap
-from twin.radiator_margin import radiator_margin, radiator_use
+from twin.radiator_margin import radiator_margin, radiator_use, temperature_margin
 from twin.solar_array import ArrayFlows, ArrayPoint
 
 if TYPE_CHECKING:
@@ -434,9 +434,16 @@ class ModuleGroup:
         emissivity = self._radiator_emittance * (1.0 - self.design.neighbour_view)
         sink = (absorbed / (emissivity * STEFAN_BOLTZMANN) + SPACE_TEMPERATURE**4) ** 0.25
         hot, outlet = thermal.temperatures["return"], thermal.temperatures["radiator_outlet"]
-        now = np.stack(radiator_use(loop.supply_temperature, hot, outlet, thermal.bypass_fraction, sink))
+        needed, used = radiator_use(loop.supply_temperature, hot, outlet, thermal.bypass_fraction, sink)
+        now = np.stack([needed, used, hot - thermal.temperatures["supply"], sink])
         if self.radiator_use is None:
             self.radiator_use = now
         # While the load swings, valve and panel lag each other: the margin is that of a mean.
         self.radiator_use += -np.expm1(-dt / MARGIN_TIME) * (now - self.radiator_use)
-        return radiator_margin(*self.radiator_use)
+        return radiator_margin(*self.radiator_use[:2])
+
+    def temperature_margin(self) -> Array:
+        """Return by how much the supply could be colder than its set point, (module,) [K] (see `radiator_margin`)."""
+        assert self.radiator_use is not None, "no tick yet"
+        _, used, rise, sink = self.radiator_use
+        return temperature_margin(self.design.coolant_loop.supply_temperature, rise, used, sink)

@@ -95,8 +95,8 @@ class Plant:
         cards = slice(start[group.modules.start], start[group.modules.stop])
         self.fleet.power_factor[cards] *= np.repeat(factor, self.cards_per_module[group.modules])
 
-    def per_module(self, values: Sequence[float]) -> Array:
-        """Spread one value per group over the modules."""
+    def per_module(self, values: Sequence[float | Array]) -> Array:
+        """Put values of the groups, one each or one per module of it, into one array over all modules."""
         return np.concatenate([np.full(g.count, v) for g, v in zip(self.groups, values)])
 
     def per_sub_center(self, values: Array) -> Array:

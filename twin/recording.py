@@ -32,11 +32,17 @@ SUMMED = (
     "card_power", "overhead_power", "housekeeping_power", "pump_power", "relay_power", "relay_heat", "conversion_loss",
     "battery_power", "battery_heat", "absorbed_power", "heat_rejected", "surface_exchange", "coolant_heat",
     "coolant_mass_flow",
-    "link_rate", "link_demand", "cards_failed", "work_rate",
+    "link_rate", "link_demand", "cards_failed", "work_rate", "radiator_area_margin",
 )  # fmt: skip
 """Variables of a module that add up to those of its sub-center and the plant."""
 
-LOWEST = ("panel_temperature_min", "battery_soc", "battery_margin", "radiator_margin")
+LOWEST = (
+    "panel_temperature_min",
+    "battery_soc",
+    "battery_margin",
+    "radiator_margin",
+    "radiator_temperature_margin",
+)
 """Variables whose lowest module speaks for the whole."""
 
 HIGHEST = ("panel_temperature_max", "junction_temperature_max")
@@ -192,6 +198,7 @@ class Recorder:
         cards = plant.cards_per_module
         few = int(cards.sum()) <= EXACT_CARDS
         self._center_of_card = np.repeat(plant.sub_center, cards) if few else None
+        self._area = plant.per_module([g.radiator_area for g in plant.groups])
         self._power_width = 1.5 * max(g.card.power_limit for g in plant.groups) / DISTRIBUTION_BINS
 
     def add(self, tick: Tick) -> None:
@@ -220,6 +227,9 @@ class Recorder:
         module = self._last | {name: value / length for name, value in self._sums.items()}
         module["throughput_fraction"] = _ratio(*self._work)
         module["work_rate"] = self._work[0] / length
+        spare = np.concatenate([group.temperature_margin() for group in plant.groups])
+        module["radiator_temperature_margin"] = spare
+        module["radiator_area_margin"] = module["radiator_margin"] * self._area
         cards, by_center, of_all = self._cards()
         asked, done = self._kind_work
         centers = self._sub_centers(module) | by_center | _by_kind(asked, done)

@@ -122,7 +122,9 @@ VARIABLES: tuple[Variable, ...] = (
     # Heat and temperature
     Variable("absorbed_power", "W", "environmental power absorbed, converted part included", _ALL),
     Variable("heat_rejected", "W", "net heat that the radiators give off by radiation", _ALL),
-    Variable("surface_exchange", "W", "heat the radiators take up from other surfaces of their modules", _ALL),
+    Variable(
+        "surface_exchange", "W", "heat the radiators take up from other surfaces of their modules", _ALL
+    ),
     Variable("array_shadow_factor", "1", "power of the solar array over that without shadow on it", _ALL),
     Variable("coolant_heat", "W", "heat given by the cards and plates to the coolant", _ALL),
     Variable("coolant_supply_temperature", "K", "coolant temperature at cold-plate inlet", _ALL, "point"),
@@ -138,6 +140,10 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("cold_plate_temperature", "K", "mean temperature of the cold plates", _ALL, "point"),
     Variable("radiator_area", "m2", "radiator area, one face", _ALL, "static"),
     Variable("radiator_margin", "1", "spare share of the heat the radiators can reject", _ALL, "point"),
+    Variable("radiator_area_margin", "m2", "radiator area, one face, that could be missing", _ALL, "point"),
+    Variable(
+        "radiator_temperature_margin", "K", "how much colder the coolant supply could be", _ALL, "point"
+    ),
     # Cards and work
     Variable("junction_temperature_p50", "K", "median junction temperature of the cards", _ALL, "point"),
     Variable("junction_temperature_p99", "K", "99th percentile of the junction temperature", _ALL, "point"),

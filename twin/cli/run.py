@@ -29,7 +29,8 @@ SCALED = {"W": "W", "J": "J", "bit s-1": "bit/s"}
 
 KEY_FIGURES = (
     "card_count", "load_power_mean", "battery_margin_min", "heat_rejected_mean", "radiator_margin_min",
-    "junction_temperature_max", "throttled_fraction_thermal", "throttled_fraction_power", "throughput_fraction",
+    "radiator_temperature_margin_min", "junction_temperature_max", "throttled_fraction_thermal",
+    "throttled_fraction_power", "throughput_fraction", "energy_per_card_hour",
 )  # fmt: skip
 
 
@@ -171,13 +172,17 @@ def _print_alarms(result: xr.DataTree) -> None:
 
 def _value(row: SummaryRow, subject: str) -> str:
     value = row.sub_center.get(subject, row.plant)
-    return readable(value, "count" if row.name.endswith("_count") else row.units)
+    kinds = {"_count": "count", "_margin_min": "delta K" if row.units == "K" else row.units}
+    units = next((kind for end, kind in kinds.items() if row.name.endswith(end)), row.units)
+    return readable(value, units)
 
 
 def readable(value: float, units: str) -> str:
     """Return a value with a unit that people read: kW, °C, %."""
     if value != value:
         return "–"
+    if units == "delta K":
+        return f"{value:.1f} K"
     if units == "K":
         return f"{value - 273.15:.1f} °C"
     if units in SCALED:

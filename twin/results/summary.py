@@ -150,6 +150,13 @@ _ROWS: tuple[tuple[str, str, str, Reduction], ...] = (
     ("heat_rejected_mean", "heat_rejected", "heat rejected, mean", _mean),
     ("radiator_area", "radiator_area", "radiator area (one face)", _constant),
     ("radiator_margin_min", "radiator_margin", "radiator margin, lowest", _min),
+    ("radiator_area_margin_min", "radiator_area_margin", "radiator area to spare, least", _min),
+    (
+        "radiator_temperature_margin_min",
+        "radiator_temperature_margin",
+        "coolant supply could be colder by, least",
+        _min,
+    ),
     ("panel_temperature_min", "panel_temperature_min", "radiator panel, coldest", _min),
     ("panel_temperature_max", "panel_temperature_max", "radiator panel, hottest", _max),
     ("coolant_supply_temperature_max", "coolant_supply_temperature", "coolant supply, highest", _max),
