@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,15 @@ def field_names(result: Path) -> list[str]:
     """Return the names of the meshes with fields beside `result`, ``panel…`` first."""
     files = [index.stem for index in (locate_result(result).parent / "fields").glob("*.pvd")]
     return sorted(files, key=lambda name: (not name.startswith("panel"), name))
+
+
+def field_times(result: Path, name: str | None = None) -> list[float]:
+    """Return the times of the fields of a mesh beside `result` [s since start], empty without fields."""
+    names = field_names(result)
+    if not names:
+        return []
+    index = locate_result(result).parent / "fields" / f"{name or names[0]}.pvd"
+    return [float(item.get("timestep", "nan")) for item in ElementTree.parse(index).iter("DataSet")]
 
 
 def read_panel(result: Path, time: float, name: str | None = None) -> PanelField:

@@ -122,9 +122,9 @@ def module_geometry(
     parts: Mapping[str, Any], panel_size: tuple[float, float], panel_count: int, sun: Floats
 ) -> ModuleGeometry:
     """Lay out a module of the class `parts` of the case around panels of (width, height) `panel_size` [m]."""
-    body_edge = _body_edge(parts, fallback=0.35 * max(panel_size))
+    body_edge = body_edge_of(parts, fallback=0.35 * max(panel_size))
     wings = _wings(parts, body_edge, sun, fallback=4.0 * panel_size[0] * panel_size[1])
-    normal = face_normal(_part(parts, "radiator").get("orientation", "edge_on"), sun)
+    normal = face_normal(part_of(parts, "radiator").get("orientation", "edge_on"), sun)
     # The radiator stands behind the body as seen from the Sun.
     away = _across(-sun, normal, otherwise=ZENITH)
     width, height = panel_size
@@ -140,8 +140,8 @@ def module_geometry(
 
 
 def _wings(parts: Mapping[str, Any], body_edge: float, sun: Floats, fallback: float) -> tuple[Plate, ...]:
-    array = _part(parts, "solar_array")
-    area = _number(array.get("area"), fallback)
+    array = part_of(parts, "solar_array")
+    area = number(array.get("area"), fallback)
     normal = face_normal(array.get("orientation", "sun"), sun)
     along = _across(np.cross(normal, ZENITH), normal, otherwise=np.array([1.0, 0.0, 0.0]))
     half_area = 0.5 * area
@@ -154,11 +154,12 @@ def _wings(parts: Mapping[str, Any], body_edge: float, sun: Floats, fallback: fl
     )
 
 
-def _body_edge(parts: Mapping[str, Any], fallback: float) -> float:
-    faces = _part(parts, "body").get("faces")
+def body_edge_of(parts: Mapping[str, Any], fallback: float) -> float:
+    """Return the edge of a cube with the mean face of the body of a module class [m]."""
+    faces = part_of(parts, "body").get("faces")
     if not isinstance(faces, list):
         return fallback
-    areas = [_number(face.get("area"), 0.0) for face in faces if isinstance(face, Mapping)]
+    areas = [number(face.get("area"), 0.0) for face in faces if isinstance(face, Mapping)]
     areas = [area for area in areas if area > 0]
     return float(np.sqrt(np.mean(areas))) if areas else fallback
 
@@ -173,12 +174,13 @@ def _across(vector: Floats, normal: Floats, otherwise: Floats) -> Floats:
     raise ValueError(f"normal {normal}: expected a unit vector")
 
 
-def _part(parts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def part_of(parts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the part `name` of a module class of a resolved case, empty when it has none."""
     part = parts.get(name)
     return part if isinstance(part, Mapping) else {}
 
 
-def _number(value: object, fallback: float) -> float:
+def number(value: object, fallback: float) -> float:
     """Return a length or area in SI; the resolved case has a number, ``"1.6 m"`` or ``"30 m2"``."""
     if isinstance(value, str):
         match = _MEASURE.fullmatch(value.strip())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from twin.results import elapsed_seconds, open_result
 from viz.curves import illumination
 from viz.fields import PanelField, read_panel
 from viz.module_geometry import ZENITH, ModuleGeometry, Plate, Sky, module_class_of, module_geometry, sky_at
+from viz.stage import earth_colours, new_plotter
 
 type Floats = NDArray[np.float64]
 
@@ -78,7 +77,7 @@ def load_scene(path: Path, time: float, name: str | None = None) -> ModuleScene:
     sky = sky_at(orbit, index, lit)
     name_of_class, parts = module_class_of(result, field.name)
     size = np.ptp(field.points, axis=0)
-    count = max(1, round(_module_radiator_area(result, name_of_class, field.area) / field.area))
+    count = max(1, round(module_radiator_area(result, name_of_class, field.area) / field.area))
     geometry = module_geometry(parts, (float(size[0]), float(size[1])), count, sky.sun)
     return ModuleScene(field, sky, geometry)
 
@@ -102,24 +101,9 @@ def render(
     Rendering
         The image, and the directions of the Sun, the Earth and the velocity in it.
     """
-    prefer_headless_rendering()
-    import pyvista as pv
-
-    plotter = pv.Plotter(off_screen=True, window_size=list(size), lighting="none")
-    plotter.set_background("#0a0e18", top="#04060b")
-    extent = _extent(scene.geometry)
-    _add_lights(plotter, pv, scene.sky)
-    _add_earth(plotter, pv, scene.sky, extent)
-    _add_body_and_wings(plotter, pv, scene.geometry)
-    for plate in scene.geometry.panels:
-        mesh = pv.PolyData.from_regular_faces(_placed(scene.field, plate), scene.field.triangles)
-        mesh.point_data["temperature"] = scene.field.temperature
-        # Unlit: a colour must mean the same temperature wherever it is.
-        plotter.add_mesh(mesh, scalars="temperature", cmap=COLOUR_MAP, clim=limits, lighting=False,
-                         show_scalar_bar=False, n_colors=512)  # fmt: skip
-        outline = pv.MultipleLines(np.vstack([plate.corners, plate.corners[:1]]))
-        plotter.add_mesh(outline, color="#e8e8e8", line_width=2, lighting=False)
-    _aim_camera(plotter, scene, extent)
+    plotter = new_plotter(size)
+    populate(plotter, scene, limits)
+    _aim_camera(plotter, scene, extent_of(scene.geometry))
     plotter.enable_anti_aliasing("ssaa")
     image = np.asarray(plotter.screenshot(return_img=True))
     compass = _compass(plotter, scene)
@@ -127,16 +111,40 @@ def render(
     return Rendering(image, compass)
 
 
-def prefer_headless_rendering() -> None:
-    """Make VTK draw without a window system where there is none, unless the user chose otherwise.
+def populate(
+    plotter: Any, scene: ModuleScene, limits: tuple[float, float], colour_map: str = COLOUR_MAP
+) -> list[Any]:
+    """Add a scene to an empty plotter; return the meshes of its radiator panels.
 
-    VTK finds out by itself, but only after it has complained about the missing display.
+    Parameters
+    ----------
+    plotter : pyvista.Plotter
+    scene : ModuleScene
+    limits : (float, float)
+        Values at the ends of the colour map, SI.
+    colour_map : str
+        Name of a map of matplotlib.
     """
-    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-        os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    import pyvista as pv
+
+    extent = extent_of(scene.geometry)
+    _add_lights(plotter, pv, scene.sky)
+    _add_earth(plotter, pv, scene.sky, extent)
+    _add_body_and_wings(plotter, pv, scene.geometry)
+    meshes = []
+    for plate in scene.geometry.panels:
+        mesh = pv.PolyData.from_regular_faces(_placed(scene.field, plate), scene.field.triangles)
+        mesh.point_data["temperature"] = scene.field.temperature
+        # Unlit: a colour must mean the same temperature wherever it is.
+        plotter.add_mesh(mesh, scalars="temperature", cmap=colour_map, clim=limits, lighting=False,
+                         show_scalar_bar=False, n_colors=512)  # fmt: skip
+        outline = pv.MultipleLines(np.vstack([plate.corners, plate.corners[:1]]))
+        plotter.add_mesh(outline, color="#e8e8e8", line_width=2, lighting=False)
+        meshes.append(mesh)
+    return meshes
 
 
-def _module_radiator_area(result: xr.DataTree, name: str, otherwise: float) -> float:
+def module_radiator_area(result: xr.DataTree, name: str, otherwise: float) -> float:
     """Return the radiator area of a module of class `name` [m²]."""
     module = result["module"].to_dataset()
     if "radiator_area" not in module:
@@ -157,7 +165,8 @@ def _placed(field: PanelField, plate: Plate) -> Floats:
     return plate.centre + across[:, :1] * plate.half_width + across[:, 1:] * plate.half_height
 
 
-def _extent(geometry: ModuleGeometry) -> float:
+def extent_of(geometry: ModuleGeometry) -> float:
+    """Return the distance of the farthest corner of a module from its body [m]."""
     corners = np.vstack([plate.corners for plate in (*geometry.wings, *geometry.panels)])
     return float(np.linalg.norm(corners, axis=1).max())
 
@@ -177,10 +186,7 @@ def _add_earth(plotter: Any, pv: Any, sky: Sky, extent: float) -> None:
     centre = -ZENITH * radius / np.sin(sky.earth_angular_radius)
     sphere = pv.Sphere(radius=radius, center=centre, theta_resolution=240, phi_resolution=240)
     # Day and night by the Sun's height over each point: the terminator stays visible in eclipse.
-    height = np.asarray(sphere.point_normals, dtype=np.float64) @ sky.sun
-    day = 1.0 / (1.0 + np.exp(-height / 0.10))
-    night, noon = np.array([13, 22, 48]), np.array([96, 156, 214])
-    sphere.point_data["colour"] = (night + day[:, None] * (noon - night)).astype(np.uint8)
+    sphere.point_data["colour"] = earth_colours(np.asarray(sphere.point_normals, dtype=np.float64) @ sky.sun)
     plotter.add_mesh(sphere, scalars="colour", rgb=True, lighting=False, reset_camera=False)
     air = pv.Sphere(radius=1.003 * radius, center=centre, theta_resolution=240, phi_resolution=240)
     plotter.add_mesh(air, color="#6fa8dc", opacity=0.35, lighting=False, reset_camera=False, culling="front")
@@ -192,11 +198,11 @@ def _add_body_and_wings(plotter: Any, pv: Any, geometry: ModuleGeometry) -> None
     plotter.add_mesh(box, color="#c9a553", show_edges=True, edge_color="#8a6d2c", ambient=0.45, specular=0.3)
     for wing in geometry.wings:
         _add_wing(plotter, pv, wing)
+    booms = pv.MultiBlock()
     for plate in (*geometry.wings, *geometry.panels):
         near = plate.corners[np.argsort(np.linalg.norm(plate.corners, axis=1))[:2]].mean(axis=0)
-        plotter.add_mesh(
-            pv.Tube(pointa=(0, 0, 0), pointb=near, radius=0.025 * edge), color="#b8bcc4", ambient=0.3
-        )
+        booms.append(pv.Tube(pointa=(0, 0, 0), pointb=near, radius=0.025 * edge))
+    plotter.add_mesh(_merged(booms), color="#b8bcc4", ambient=0.3)
 
 
 def _add_wing(plotter: Any, pv: Any, wing: Plate) -> None:
@@ -204,16 +210,24 @@ def _add_wing(plotter: Any, pv: Any, wing: Plate) -> None:
     normal /= np.linalg.norm(normal)
     thickness = 0.01 * float(np.linalg.norm(wing.half_height))
     for side, colour, lines in ((1.0, "#1d3f7a", "#8fa8cf"), (-1.0, "#8a8070", "#b9b0a0")):
-        shifted = Plate(wing.centre + side * thickness * normal, wing.half_width, wing.half_height)
+        lift = side * thickness * normal
+        shifted = Plate(wing.centre + lift, wing.half_width, wing.half_height)
         face = pv.PolyData.from_regular_faces(shifted.corners, np.array([[0, 1, 2, 3]]))
         plotter.add_mesh(face, color=colour, ambient=0.5, specular=0.25)
-        lift = side * thickness * normal
-        grid = [(wing.half_width, wing.half_height, 9), (wing.half_height, wing.half_width, 3)]
-        for across, along, count in grid:
+        ends = []
+        for across, along, count in (
+            (wing.half_width, wing.half_height, 9),
+            (wing.half_height, wing.half_width, 3),
+        ):
             for share in np.linspace(-1.0, 1.0, count).tolist():
                 middle = shifted.centre + lift + share * across
-                line = pv.Line(middle - along, middle + along)
-                plotter.add_mesh(line, color=lines, line_width=1, lighting=False)
+                ends += [middle - along, middle + along]
+        grid = pv.line_segments_from_points(np.array(ends))
+        plotter.add_mesh(grid, color=lines, line_width=1, lighting=False)
+
+
+def _merged(blocks: Any) -> Any:
+    return blocks.combine().extract_surface(algorithm="dataset_surface")
 
 
 def _aim_camera(plotter: Any, scene: ModuleScene, extent: float) -> None:

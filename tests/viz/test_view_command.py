@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from twin.cli.report import report
@@ -58,11 +59,34 @@ def test_screenshot(run_folder: Path, tmp_path: Path) -> None:
     assert file.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_picture_set_says_that_it_is_no_session(run_folder: Path, tmp_path: Path) -> None:
+def test_picture_set(run_folder: Path, tmp_path: Path) -> None:
     done = runner.invoke(app, ["view", str(run_folder), "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert "interactive session is not part of this version" in done.output
-    assert {"overview.png", "overview.svg", "module.png"} <= {file.name for file in tmp_path.iterdir()}
+    names = {file.name for file in tmp_path.iterdir()}
+    assert {"overview.png", "overview.svg", "module.png", "plant.png", "sub_center.png", "cards.png"} <= names
+
+
+@pytest.mark.parametrize("scene", ["plant", "sub_center", "module", "cards"])
+def test_every_scene_makes_a_picture(run_folder: Path, tmp_path: Path, scene: str) -> None:
+    file = tmp_path / f"{scene}.png"
+    done = runner.invoke(app, ["view", str(run_folder), "--screenshot", str(file), "--scene", scene])
+    assert done.exit_code == 0, done.output
+    assert file.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_movie(run_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "run.gif"
+    done = runner.invoke(app, ["view", str(run_folder), "--movie", str(file), "--frames", "4"])
+    assert done.exit_code == 0, done.output
+    with Image.open(file) as movie:
+        assert movie.n_frames == 4 and movie.size == (960, 606)  # type: ignore[attr-defined]
+    assert [item.name for item in tmp_path.iterdir()] == ["run.gif"]
+
+
+def test_mp4_needs_ffmpeg(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viz.movie._ffmpeg", lambda: None)
+    done = runner.invoke(app, ["view", str(run_folder), "--movie", str(tmp_path / "a.mp4")])
+    assert isinstance(done.exception, BadInput) and "ffmpeg" in str(done.exception)
 
 
 def test_report_command(run_folder: Path, tmp_path: Path) -> None:
@@ -77,15 +101,20 @@ def test_report_command(run_folder: Path, tmp_path: Path) -> None:
         (["{run}", "--screenshot", "a.gif"], "expected a file that ends in .png"),
         (["{run}", "--sub-center", "Cassiopeia"], "expected one of Aurora, Borealis"),
         (["{run}/nothing"], "no such result"),
-        (["tcp://localhost:5000"], "live plant is not available"),
+        (["{run}", "--movie", "a.avi"], "expected a file that ends in .gif or .mp4"),
+        (["{run}", "--screenshot", "a.png", "--scene", "module", "--module", "7"], "has the modules 0…1"),
+        (
+            ["{run}", "--screenshot", "a.png", "--colour-by", "beauty"],
+            "expected one of panel_temperature_mean",
+        ),
+        (
+            ["{run}", "--screenshot", "a.png", "--scene", "plant", "--camera", "moon"],
+            "has orbit, sun, shadow",
+        ),
+        (["http://127.0.0.1:9", "--screenshot", "a.png"], "give the folder of a run"),
     ],
 )
 def test_bad_input_is_told(run_folder: Path, arguments: list[str], message: str) -> None:
     done = runner.invoke(app, ["view", *[text.format(run=run_folder) for text in arguments]])
     assert isinstance(done.exception, BadInput) and done.exception.exit_code == 2
     assert message in str(done.exception)
-
-
-def test_scenes_to_come_are_refused(run_folder: Path) -> None:
-    done = runner.invoke(app, ["view", str(run_folder), "--scene", "plant"])
-    assert done.exit_code == 2
