@@ -20,6 +20,15 @@ def rank() -> int:
     return int(MPI.COMM_WORLD.rank)
 
 
+def size() -> int:
+    """Return the number of processes; 1 outside of MPI, without importing it."""
+    if not under_mpi():
+        return 1
+    from mpi4py import MPI
+
+    return int(MPI.COMM_WORLD.size)
+
+
 def barrier() -> None:
     """Wait for all processes."""
     if under_mpi():

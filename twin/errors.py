@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BadInput", "DawnduskError", "RunFailed"]
+__all__ = ["BadInput", "DawnduskError", "RunFailed", "RunStopped"]
 
 
 class DawnduskError(Exception):
@@ -21,3 +21,9 @@ class RunFailed(DawnduskError, RuntimeError):
     """The input was sound, but the run did not reach its end or a check was not met."""
 
     exit_code = 1
+
+
+class RunStopped(DawnduskError, RuntimeError):
+    """A signal asked the run to end; what was done is on disk, and the run can be resumed."""
+
+    exit_code = 130

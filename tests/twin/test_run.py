@@ -97,10 +97,10 @@ def test_resume_equals_the_undisturbed_run(finished, case, tmp_path, monkeypatch
 
     with pytest.raises(Interrupted):
         run(case, tmp_path, watch=stop)
-    assert (tmp_path / "checkpoint.npz").exists()
+    assert len(list((tmp_path / "checkpoints").glob("at-*.npz"))) == 2
     assert not (tmp_path / "result.zarr").exists()
     run(case, tmp_path, RunOptions(resume=True))
-    assert not (tmp_path / "checkpoint.npz").exists()
+    assert not (tmp_path / "checkpoints").exists()
     whole, resumed = open_result(finished), open_result(tmp_path)
     for group in ("plant", "module", "ledger", "card"):
         for name, values in whole[group].to_dataset().items():
