@@ -236,8 +236,14 @@ class ActivityTable:
         self._columns = {
             name: np.array([getattr(profiles[i], name) for i in self._training], dtype=float)
             for name in TrainingActivity.__dataclass_fields__
-        } | {
-            name: np.array([getattr(profiles[i], name) for i in self._inference], dtype=float)
+        }
+        # Replicas of a service share a profile that knows no start: each is evaluated once.
+        served = [profiles[i] for i in self._inference]
+        each = dict.fromkeys(served)
+        place = {profile: k for k, profile in enumerate(each)}
+        self._profile = np.array([place[profile] for profile in served], np.int64)
+        self._columns |= {
+            name: np.array([getattr(profile, name) for profile in each], dtype=float)
             for name in InferenceActivity.__dataclass_fields__
         }
         self._level = np.array([profiles[i].level for i in self._batch], dtype=float)
@@ -265,7 +271,8 @@ class ActivityTable:
             elapsed = time - np.asarray(started, dtype=float)[self._training]
             out[self._training] = (self._worked(elapsed + duration) - self._worked(elapsed)) / duration
         if self._inference.size:
-            out[self._inference] = (self._served(time + duration) - self._served(time)) / duration
+            mean = (self._served(time + duration) - self._served(time)) / duration
+            out[self._inference] = mean[self._profile]
         for i, trace in self._traces:
             out[i] = (trace.integral(time + duration) - trace.integral(time)) / duration
         return np.clip(out, 0.0, 1.0)

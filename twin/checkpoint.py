@@ -67,6 +67,7 @@ def restore(simulation: Simulation, saved: Mapping[str, NDArray[Any]]) -> None:
             values[:] = saved[f"ledger/{name}"]
         for name in WORKLOAD:
             getattr(plant.workload, name)[:] = saved[f"workload/{name}"]
+        plant.workload.recount()
         plant.workload.last_pass = float(saved["workload/last_pass"])
         plant.workload.stale = bool(saved["workload/stale"])
         simulation.assign()

@@ -29,7 +29,7 @@ from twin.plant_events import PlantEvents
 from twin.relay_network import ModuleTerminals, RelayNetwork
 from twin.terminal import TerminalParameters
 from twin.traces.replay import replay_activity
-from twin.workload import Job, Kind, Workload
+from twin.workload import Job, Kind, Workload, replicas
 
 Array = NDArray[np.float64]
 type Progress = Callable[[str, float], None]
@@ -153,7 +153,11 @@ class Plant:
             seed=case.mission.seed,
         )
         sub_center = np.concatenate([g.sub_center for g in groups])
-        jobs = [job(j, case, groups[0].card) for j in case.workload.jobs]
+        jobs = [
+            part
+            for number, spec in enumerate(case.workload.jobs)
+            for part in parts_of(job(spec, case, groups[0].card), spec, number)
+        ]
         return cls(
             case=case,
             orbits=orbits,
@@ -259,9 +263,14 @@ class TraceRepaired(UserWarning):
     """A recorded workload was mended while it was read."""
 
 
+def parts_of(whole: Job, spec: CaseJob, number: int) -> list[Job]:
+    """Return the replicas of a service, or else the job itself."""
+    return replicas(whole, spec.replica_cards, number) if spec.kind == "inference" else [whole]
+
+
 def job(spec: CaseJob, case: Case, card: CardParameters) -> Job:
     """Return the job that a case describes; a recorded power is replayed on this kind of card."""
-    values = spec.model_dump(exclude=set(BaseJob.model_fields) | {"kind"})
+    values = spec.model_dump(exclude=set(BaseJob.model_fields) | {"kind", "replica_cards"})
     kind: Kind = "training"
     if spec.kind == "training":
         activity: Profile = TrainingActivity(**values)

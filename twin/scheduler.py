@@ -205,7 +205,7 @@ def count_free(module_start: I64, usable: NDArray[np.bool_], job_of_card: I32) -
 
 @nb.njit(cache=True)
 def release_gang(
-    placed: I64, module_start: I64, free_count: I64, usable: NDArray[np.bool_], job_of_card: I32
+    placed: I32, module_start: I64, free_count: I64, usable: NDArray[np.bool_], job_of_card: I32
 ) -> None:
     """Take a job off its cards.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "TraceActivity",
     "TrainingActivity",
     "Workload",
+    "replicas",
 ]
 
 Floats = NDArray[np.float64]
@@ -68,6 +69,8 @@ class Job:
         From an interrupt until the job may start again [s].
     sub_center : int, optional
         Where it must run; anywhere if not given.
+    service : int, optional
+        Replicas of one service have the same number: those that run share the demand of all of them.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Job:
     data_rate: float = 0.0
     restart_time: float = 0.0
     sub_center: int | None = None
+    service: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in _DEFAULT_PROFILE:
@@ -104,6 +108,22 @@ class Job:
     def profile(self) -> Profile:
         """The activity given, or the default of the kind."""
         return self.activity if self.activity is not None else _DEFAULT_PROFILE[self.kind]()
+
+
+def replicas(job: Job, cards: int, service: int) -> list[Job]:
+    """Split a service into replicas: losing a card takes one of them off its cards, and the others serve on.
+
+    Parameters
+    ----------
+    job : Job
+    cards : int
+        Of a replica; the last one takes what is left over.
+    service : int
+        Number of the service.
+    """
+    whole, rest = divmod(job.cards, cards)
+    sizes = [cards] * whole + ([rest] if rest else [])
+    return [replace(job, cards=size, service=service) for size in sizes]
 
 
 class Workload:
@@ -177,6 +197,8 @@ class Workload:
         self.restart_time = np.array([j.restart_time for j in self.jobs], float)
         self._order = np.argsort(self.submit_time, kind="stable")
         self._activity = ActivityTable([j.profile for j in self.jobs])
+        self._serves = np.flatnonzero([j.service is not None for j in self.jobs])
+        self._service = np.array([self.jobs[j].service for j in self._serves], np.int64)
         self._checkpoint = np.array(
             [getattr(j.profile, "checkpoint_interval", np.inf) for j in self.jobs], dtype=float
         )
@@ -194,6 +216,19 @@ class Workload:
         self.usable = np.ones(total, bool)
         self.stale = True
         self.last_pass = -np.inf
+        self.recount()
+
+    def recount(self) -> None:
+        """Forget what is known of `job_of_card` and `usable` beside them; for those who set these arrays."""
+        self._held: dict[int, NDArray[np.int32]] = {}
+        self._open: NDArray[np.int64] | None = None
+
+    @property
+    def free(self) -> NDArray[np.int64]:
+        """Free usable cards of each module, shape (module,)."""
+        if self._open is None:
+            self._open = scheduler.count_free(self.module_start, self.usable, self.job_of_card)
+        return self._open
 
     @property
     def running(self) -> NDArray[np.bool_]:
@@ -229,6 +264,7 @@ class Workload:
         changed = False
         if usable is not None:
             self.usable[:] = usable
+            self._open = None
             hit = np.unique(self.job_of_card[~self.usable])
             hit = hit[hit >= 0]
             if hit.size:
@@ -246,9 +282,8 @@ class Workload:
         order = np.arange(self.module_start.size - 1)
         if preference is not None:
             order = np.argsort(np.asarray(preference, dtype=float), kind="stable")
-        free = scheduler.count_free(self.module_start, self.usable, self.job_of_card)
         admit = self._admit if (self.pinned < 0).all() else self._admit_pinned
-        started = admit(time, queue, free, order, power_budget)
+        started = admit(time, queue, self.free, order, power_budget)
         self.state[started] = RUNNING
         self.start_time[started] = time
         return changed or started.size > 0
@@ -304,17 +339,18 @@ class Workload:
             return np.bincount(self.sub_center, of_module, centers).astype(np.int64)
 
         held = JobPlacement.of(self.job_of_card, self.module_start, len(self.jobs))
-        running = np.flatnonzero(self.running)
+        # What never ends frees nothing to wait for.
+        remaining = np.maximum(self.estimate - self.progress, 1.0)
+        running = np.flatnonzero(self.running & np.isfinite(remaining))
         holds = np.zeros((len(self.jobs), centers), np.int64)
         np.add.at(holds, (held.job, self.sub_center[held.module]), held.cards)
-        remaining = np.maximum(self.estimate - self.progress, 1.0)
         return pinned_scheduler.backfill_pinned(
             time,
             queue,
             pinned_scheduler.Requests(self.cards, self.power, remaining, self.pinned),
             [pinned_scheduler.Holding(time + remaining[j], holds[j], self.power[j]) for j in running],
             per_center(free),
-            budget - float(self.power[running].sum()),
+            budget - float(self.power[self.running].sum()),
             self.backfill_depth,
             place,
         )
@@ -326,6 +362,7 @@ class Workload:
         )
         if missing:
             raise RuntimeError(f"job '{self.jobs[job].name}': {missing} cards missing after admission")
+        self._held[job] = placed.astype(np.int32)
 
     def set_usable(self, cards: ArrayLike, usable: bool) -> None:
         """Give cards back to the scheduler or take them away from it, without a look at the jobs on them.
@@ -337,12 +374,18 @@ class Workload:
         usable : bool
             Whether they may be used from now on.
         """
-        index = np.asarray(cards, dtype=np.int64)
+        index = np.unique(np.asarray(cards, dtype=np.int64))
+        changed = index[self.usable[index] != usable]
+        idle = changed[self.job_of_card[changed] < 0]
+        module = np.searchsorted(self.module_start, idle, side="right") - 1
+        np.add.at(self.free, module, 1 if usable else -1)
         self.usable[index] = usable
         self.stale = self.stale or index.size > 0
 
     def activity(self, time: float, duration: float) -> Floats:
         """Mean activity of every job over an interval, 0 for jobs that do not run.
+
+        Replicas that run take over the demand of those of their service that do not, as far as they can.
 
         Parameters
         ----------
@@ -355,7 +398,16 @@ class Workload:
             Mean activity [1].
         """
         started = np.where(np.isnan(self.start_time), time, self.start_time)
-        return np.where(self.running, self._activity.mean(time, duration, started), 0.0)
+        wanted = self._activity.mean(time, duration, started)
+        activity = np.where(self.running, wanted, 0.0)
+        if self._serves.size:
+            at = self._serves
+            cards, up = self.cards[at], self.running[at]
+            asked = wanted[at] * ((self.state[at] != DONE) & (self.submit_time[at] <= time))
+            demand, serving = (np.bincount(self._service, cards * a) for a in (asked, activity[at]))
+            more = np.divide(demand, serving, out=np.ones_like(demand), where=serving > 0.0)
+            activity[at] = np.where(up, np.minimum(activity[at] * more[self._service], 1.0), 0.0)
+        return activity
 
     def advance(self, time: float, duration: float, pace: ArrayLike) -> NDArray[np.int64]:
         """Book the work of an interval.
@@ -406,8 +458,10 @@ class Workload:
         self._free(index)
 
     def _free(self, jobs: NDArray[np.int64]) -> None:
-        gone = np.zeros(len(self.jobs) + 1, bool)
-        gone[jobs] = True
-        gone[-1] = False
-        self.job_of_card[gone[self.job_of_card]] = -1
+        free = self.free
+        for job in jobs.tolist():
+            held = self._held.pop(job, None)
+            if held is None:  # placed before a restart
+                held = np.flatnonzero(self.job_of_card == job).astype(np.int32)
+            scheduler.release_gang(held, self.module_start, free, self.usable, self.job_of_card)
         self.stale = True

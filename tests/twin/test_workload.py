@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.activity import ActivityTable
-from twin.workload import BatchActivity, InferenceActivity, Job, TraceActivity, TrainingActivity, Workload
+from twin.card_events import jobs_of
+from twin.scheduler import count_free
+from twin.workload import (
+    BatchActivity,
+    InferenceActivity,
+    Job,
+    TraceActivity,
+    TrainingActivity,
+    Workload,
+    replicas,
+)
 
 PROFILES = [
     TrainingActivity(iteration_time=7.0, checkpoint_interval=300.0, checkpoint_duration=40.0),
@@ -160,3 +172,85 @@ def test_gigantic_job_is_an_error():
 def test_bad_input_says_what_was_expected(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def served(cards, replica, **kwargs):
+    """A service and the cards of its replicas."""
+    whole = Job("service", "inference", cards, activity=InferenceActivity(0.5, 0.0, 0.0), **kwargs)
+    return replicas(whole, replica, 0)
+
+
+def test_replicas_cover_the_service():
+    sizes = [job.cards for job in served(20, 8)]
+    assert sizes == [8, 8, 4]
+    assert {job.name for job in served(20, 8)} == {"service"}
+
+
+def test_losing_a_card_loses_a_replica():
+    """The others serve on and take over its load; once it is back, all share again."""
+    workload = Workload([*served(32, 8, restart_time=30.0), Job("batch", "batch", 8)], [48])
+    workload.schedule(0.0)
+    np.testing.assert_allclose(workload.activity(0.0, 1.0), [0.5, 0.5, 0.5, 0.5, 0.8])
+    workload.set_usable([3], False)
+    workload.interrupt(jobs_of(workload.job_of_card, [3]), 10.0)
+    assert workload.state.tolist() == [0, 1, 1, 1, 1]
+    np.testing.assert_allclose(workload.activity(10.0, 1.0), [0.0, 2 / 3, 2 / 3, 2 / 3, 0.8])
+    assert not workload.schedule(20.0)
+    assert workload.schedule(40.0)
+    assert workload.running.all()
+    np.testing.assert_allclose(workload.activity(40.0, 1.0)[:4], 0.5)
+    # the failed card is left out, and its seven neighbours are not: eight of the nine free ones serve
+    assert workload.job_of_card[3] == -1
+    assert workload.lost_work.sum() == 0.0
+
+
+def test_demand_beyond_what_is_left_is_not_served():
+    """Cards do no more than full work: with a quarter of the replicas, half the demand waits."""
+    workload = Workload(served(32, 8), [32])
+    workload.schedule(0.0)
+    workload.set_usable(np.arange(24), False)
+    workload.interrupt([0, 1, 2], 0.0)
+    np.testing.assert_allclose(workload.activity(1.0, 1.0), [0.0, 0.0, 0.0, 1.0])
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["interrupt", "fail", "repair", "pass", "restart"]), st.integers(0, 39))
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_free_cards_are_counted_as_they_come_and_go(events):
+    """The running count equals a count of all cards after any history, and gangs stay whole."""
+    jobs = [Job(f"job-{i}", "batch", 1 + 3 * i, sub_center=None) for i in range(5)]
+    workload = Workload(jobs, [10, 10, 20])
+    for time, (event, card) in enumerate(events):
+        if event == "pass":
+            workload.schedule(float(time))
+        elif event == "restart":
+            workload.recount()
+        elif event == "interrupt":
+            workload.interrupt(jobs_of(workload.job_of_card, [card]), float(time))
+        else:
+            workload.set_usable([card, card], event == "repair")
+            if event == "fail":
+                workload.interrupt(jobs_of(workload.job_of_card, [card]), float(time))
+        counted = count_free(workload.module_start, workload.usable, workload.job_of_card)
+        np.testing.assert_array_equal(workload.free, counted)
+        held = np.bincount(workload.job_of_card[workload.job_of_card >= 0], minlength=5)
+        np.testing.assert_array_equal(held, np.where(workload.running, workload.cards, 0))
+
+
+def test_an_interrupt_of_a_small_job_costs_no_scan():
+    """A replica of a service on two million cards leaves them in less time than one look at all cards takes."""
+    workload = Workload([Job("large", "training", 2_000_000), *served(64, 8)], np.full(2048, 1024))
+    workload.schedule(0.0)
+    workload.interrupt([1], 0.0)  # compiled
+
+    def timed(call):
+        start = perf_counter()
+        call()
+        return perf_counter() - start
+
+    interrupt = min(timed(lambda job=job: workload.interrupt([job], 1.0)) for job in range(2, 8))
+    scan = min(timed(lambda: np.flatnonzero(workload.job_of_card == 1)) for _ in range(3))
+    assert interrupt < scan

@@ -78,6 +78,8 @@ class InferenceJob(BaseJob):
     """Independent requests that follow the time of day."""
 
     kind: Literal["inference"]
+    replica_cards: Count = 8
+    """Cards of a replica: losing one of them stops this replica, whose load the others take over."""
     mean_activity: Fraction = 0.5
     """Over a day."""
     daily_amplitude: Fraction = 0.35
