@@ -1,7 +1,7 @@
 """Telemetry: parameter dictionary, packets, their description in XTCE, sources and sinks.
 
 Case ─► Dictionary ─► Encoder ─► packets ─► Decoder ─► SampleBatch;
-Tick ─► Observer ─► packet_values (what perfect sensors read) ─► Encoder.
+Tick ─► Observer ─► parameter_vector (what perfect sensors read) ─► packet_values ─► Encoder.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from twin.telemetry.decoding import Counts, Decoder, PacketBlock
     from twin.telemetry.dictionary import Dictionary, Parameter
     from twin.telemetry.endpoints import Endpoint, parse_endpoint
-    from twin.telemetry.observation import Observer, packet_values
+    from twin.telemetry.observation import Observer, packet_values, parameter_vector
     from twin.telemetry.packets import Encoder
     from twin.telemetry.samples import Quality, SampleBatch
     from twin.telemetry.transport import Receiver, Transmitter, read_file
 
 __all__ = [
     "Counts", "Decoder", "Dictionary", "Encoder", "Endpoint", "Observer", "PacketBlock", "Parameter", "Quality",
-    "Receiver", "SampleBatch", "Transmitter", "packet_values", "parse_endpoint", "read_file",
+    "Receiver", "SampleBatch", "Transmitter", "packet_values", "parameter_vector", "parse_endpoint", "read_file",
 ]  # fmt: skip
 
 _PLACES = {
     "decoding": ("Counts", "Decoder", "PacketBlock"),
     "dictionary": ("Dictionary", "Parameter"),
     "endpoints": ("Endpoint", "parse_endpoint"),
-    "observation": ("Observer", "packet_values"),
+    "observation": ("Observer", "packet_values", "parameter_vector"),
     "packets": ("Encoder",),
     "samples": ("Quality", "SampleBatch"),
     "transport": ("Receiver", "Transmitter", "read_file"),

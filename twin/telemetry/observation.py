@@ -17,9 +17,9 @@ from twin.simulation import Tick
 from twin.telemetry.dictionary import Dictionary
 from twin.telemetry.layout import PacketLayout
 from twin.telemetry.panel_sensors import PanelSensors
-from twin.telemetry.quantities import PACKETS, ArrayMode, BatteryMode, CardMode
+from twin.telemetry.quantities import ArrayMode, BatteryMode, CardMode
 
-__all__ = ["PANEL_PLACES", "Observer", "packet_values"]
+__all__ = ["PANEL_PLACES", "Observer", "packet_rows", "packet_values", "parameter_vector"]
 
 Floats = NDArray[np.float64]
 Values = dict[str, dict[str, Floats]]
@@ -182,32 +182,61 @@ def _modes(tick: Tick) -> Floats:
     return named
 
 
-def packet_values(dictionary: Dictionary, values: Values) -> list[tuple[PacketLayout, int, Floats]]:
-    """Arrange values as they go into packets.
+def parameter_vector(dictionary: Dictionary, values: Values) -> Floats:
+    """Arrange values in the order of the dictionary, shape (parameter,).
 
     Parameters
     ----------
     dictionary : Dictionary
     values : mapping
         As of `Observer.values`.
+    """
+    out = np.empty(dictionary.size)
+    for layout, _, at, rows in packet_rows(dictionary):
+        scope = layout.kind.scope
+        for number, line in enumerate(layout.kind.quantities):
+            column = values[scope][line.name]
+            if scope == "module":
+                column = column[dictionary.plant_index]
+            out[at].reshape(-1, layout.fields)[:, number] = column[rows]
+    return out
+
+
+def packet_rows(dictionary: Dictionary) -> list[tuple[PacketLayout, int, slice, slice]]:
+    """Return the packets that a plant makes at one time.
+
+    Returns
+    -------
+    list of (layout, sub_center, parameters, rows)
+        One entry per kind and sub-center (0 for the plant): its parameters, which follow each other packet by
+        packet, and its places among all modules, sub-centers or the plant.
+    """
+    out = []
+    for layout in dictionary.layouts:
+        scope = layout.kind.scope
+        count = 1 if scope == "plant" else len(dictionary.sub_centers)
+        edges = dictionary.first_module if scope == "module" else np.arange(count + 1)
+        for center, first in enumerate(dictionary.first(layout)):
+            rows = slice(int(edges[center]), int(edges[center + 1]))
+            size = layout.fields * (rows.stop - rows.start)
+            out.append((layout, center, slice(int(first), int(first) + size), rows))
+    return out
+
+
+def packet_values(dictionary: Dictionary, vector: Floats) -> list[tuple[PacketLayout, int, Floats]]:
+    """Cut a vector over all parameters into packets.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+    vector : (parameter,) array
 
     Returns
     -------
     list of (layout, sub_center, (n, fields) array)
-        Modules of a sub-center in order; sub-center 0 for the plant.
+        Modules of a sub-center in order; sub-center 0 for the plant. The arrays are views.
     """
-    out = []
-    for kind, layout in zip(PACKETS, dictionary.layouts):
-        columns = np.stack([values[kind.scope][line.name] for line in kind.quantities], axis=1)
-        if kind.scope == "plant":
-            out.append((layout, 0, columns))
-            continue
-        if kind.scope == "module":
-            columns = columns[dictionary.plant_index]
-        bounds = (
-            dictionary.first_module if kind.scope == "module" else np.arange(len(dictionary.sub_centers) + 1)
-        )
-        out.extend(
-            (layout, c, columns[bounds[c] : bounds[c + 1]]) for c in range(len(dictionary.sub_centers))
-        )
-    return out
+    return [
+        (layout, center, vector[at].reshape(-1, layout.fields))
+        for layout, center, at, _ in packet_rows(dictionary)
+    ]
