@@ -2,10 +2,11 @@
 RUN := env/run
 OUT ?= out
 
-.PHONY: help demo test test-all lint format bench verify docs images lock clean
+.PHONY: help demo test test-all test-next fuzz lint format bench verify docs images lock clean
 help:
 	@echo "make demo      run a real case and show what comes out (table, result.zarr, report, pictures)"
 	@echo "make test      the tests        make test-all   with the slow ones"
+	@echo "make fuzz      broken input     make test-next  the tests on the newest dolfinx of Debian"
 	@echo "make lint      ruff and mypy    make format     put the code in form"
 	@echo "make verify    the reference cases: expected, obtained, error, tolerance"
 	@echo "make bench     the benchmarks   make docs       regenerate the tables and figures of docs/verification"
@@ -18,6 +19,15 @@ test:
 
 test-all:
 	$(RUN) python -m pytest -q -n 2 --dist loadscope
+
+# The tests on the newest dolfinx that Debian has, in a root of its own (another 5 GB in the cache).
+test-next:
+	DAWNDUSK_SUITE=unstable DAWNDUSK_ISOLATED=1 $(RUN) python -c "import dolfinx, sys; print('dolfinx', dolfinx.__version__, 'Python', sys.version.split()[0])"
+	DAWNDUSK_SUITE=unstable DAWNDUSK_ISOLATED=1 $(RUN) python -m pytest -q -m "not slow" -n 2 --dist loadscope -p no:cacheprovider
+
+# Ten thousand broken inputs of every kind: taken, or refused with a message.
+fuzz:
+	$(RUN) python tests/robustness/fuzz.py
 
 lint:
 	$(RUN) sh -c 'ruff check . && ruff format --check . && mypy'

@@ -13,6 +13,7 @@ from twin.case.errors import CaseError
 from twin.case.loading import COMMAND_LINE
 from twin.case.module_class import Converter, ModuleClass
 from twin.case.nearest import suggestion
+from twin.case.reading import is_file
 from twin.case.tree import KeyPath, Node, find, key_text
 from twin.case.types import LENGTH, POWER, PRESSURE, TEMPERATURE
 from twin.case.workload import BatchJob, InferenceJob, ReplayJob, TrainingJob
@@ -169,7 +170,7 @@ def _files(case: Case) -> Found:
         if isinstance(job, ReplayJob):
             wanted.append((("workload", "jobs", i, "trace"), job.trace))
     for path, name in wanted:
-        if not (case.path.parent / name).is_file():
+        if not is_file(case.path.parent / name):
             yield _Contradiction(path, "is not a file", f"a file relative to {case.path.parent}")
 
 

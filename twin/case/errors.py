@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from twin.errors import BadInput
 
-__all__ = ["CaseError"]
+__all__ = ["MOST_SHOWN", "CaseError"]
+
+MOST_SHOWN = 50
+"""Problems that are listed; the rest is counted."""
 
 
 class CaseError(BadInput):
@@ -82,5 +85,6 @@ class CaseError(BadInput):
         if self.key:
             head += f"{self.key}: "
         own = head + self.message
-        others = [str(p) for p in self.problems if p is not self]
-        return "\n".join([own, *others])
+        others = [str(p) for p in self.problems[:MOST_SHOWN] if p is not self]
+        hidden = len(self.problems) - MOST_SHOWN
+        return "\n".join([own, *others, *([f"and {hidden} more problems"] if hidden > 0 else [])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from twin.case.errors import CaseError
@@ -49,10 +50,9 @@ class Library:
             for folder in reversed(self.folders):
                 path = folder / f"{kind}.yaml"
                 if path.is_file():
-                    found.update(read_file(path, shown_path(path), f"library {kind}").children)
-            self._loaded[kind] = {
-                name: _originating(node, f"library {kind}/{name}") for name, node in found.items()
-            }
+                    state = path.stat()
+                    found.update(_read_kind(path, shown_path(path), kind, state.st_mtime_ns, state.st_size))
+            self._loaded[kind] = found
         return self._loaded[kind]
 
     def component(self, kind: str, name: str, seen: tuple[str, ...] = ()) -> Node | None:
@@ -130,6 +130,14 @@ class Library:
             expected=f"one of {', '.join(names)}, or a mapping with its values",
             hint=suggestion(str(named.content), names),
         )
+
+
+@lru_cache(maxsize=64)
+def _read_kind(path: Path, shown: str, kind: str, changed: int, size: int) -> dict[str, Node]:
+    """Components of a file, read once while it does not change: a sweep loads a thousand cases."""
+    del changed, size  # they tell one state of the file from another
+    children = read_file(path, shown, f"library {kind}").children
+    return {name: _originating(node, f"library {kind}/{name}") for name, node in children.items()}
 
 
 def _originating(node: Node, origin: str) -> Node:

@@ -9,7 +9,7 @@ from pathlib import Path
 from twin.case.errors import CaseError
 from twin.case.library import SHIPPED_LIBRARY, Library, shown_path
 from twin.case.nearest import suggestion
-from twin.case.reading import parse_text, read_file
+from twin.case.reading import is_file, parse_text, read_file
 from twin.case.structure import Shape, child_shape
 from twin.case.tree import KeyPath, Node, Place, from_plain, key_text, merge, set_value
 
@@ -63,11 +63,13 @@ def _with_base(
     if not isinstance(extends.content, str):
         raise _extends_error(extends, "is not the name of a file")
     base_path = path.parent / extends.content
+    if "\0" in extends.content:
+        raise _extends_error(extends, "is not the name of a file")
     chain = (*seen, path.resolve())
     if base_path.resolve() in chain:
         names = " -> ".join(p.name for p in (*chain, base_path.resolve()))
         raise _extends_error(extends, f"goes in a circle: {names}")
-    if not base_path.is_file():
+    if not is_file(base_path):
         names_there = [p.name for p in base_path.parent.glob("*.yaml") if p.resolve() != path.resolve()]
         raise _extends_error(extends, "is not a file", suggestion(base_path.name, names_there))
     # Components expand before merging, so that a case can change one value of its base's component.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLStreamError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
@@ -14,9 +15,12 @@ from twin.case.errors import CaseError
 from twin.case.nearest import nearest
 from twin.case.tree import KeyPath, Node, Place, key_text
 
-__all__ = ["parse_text", "read_file"]
+__all__ = ["is_file", "parse_text", "read_file"]
 
+# Far above any case that somebody writes, and read within seconds.
+_MAXIMUM_BYTES = 1_000_000
 _MAXIMUM_NODES = 200_000
+_MAXIMUM_DEPTH = 50
 
 
 def read_file(path: Path, shown: str, origin: str) -> Node:
@@ -28,7 +32,7 @@ def read_file(path: Path, shown: str, origin: str) -> Node:
         For a file that is missing, a folder, empty, not UTF-8, not YAML, or not a mapping.
     """
     try:
-        raw = path.read_bytes()
+        raw = _read_bytes(path, shown)
     except FileNotFoundError:
         raise CaseError(
             "no such file", file=shown, expected="a case file", hint=_nearest_file(path)
@@ -63,6 +67,30 @@ def read_file(path: Path, shown: str, origin: str) -> Node:
     return node
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or with a zero byte
+        return False
+
+
+def _read_bytes(path: Path, shown: str) -> bytes:
+    """Content of a file, if it is one and no larger than a case can be (devices and pipes have no end)."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise CaseError("this is a device or a pipe", file=shown, expected="a case file")
+    with path.open("rb") as file:
+        raw = file.read(_MAXIMUM_BYTES + 1)
+    if len(raw) > _MAXIMUM_BYTES:
+        raise CaseError(
+            f"the file is larger than {_MAXIMUM_BYTES / 1e6:g} MB",
+            file=shown,
+            expected="a case file",
+            hint="tables of jobs or activity belong into files that the case names",
+        )
+    return raw
+
+
 def _kind_of(node: Node) -> str:
     return "a list" if node.is_list else f"only '{node.content}'"
 
@@ -77,12 +105,15 @@ def _nearest_file(path: Path) -> str:
 def parse_text(text: str, shown: str, origin: str) -> Node | None:
     """Parse YAML text into a tree; None where there is nothing but comments."""
     yaml = YAML(typ="rt")
+    yaml.Composer = _ShallowComposer
     try:
         root = yaml.compose(text)
     except MarkedYAMLError as error:
         raise _syntax_error(error, text, shown) from None
     except (YAMLError, YAMLStreamError) as error:
         raise CaseError(f"not valid YAML: {_first_line(error)}", file=shown) from None
+    except _TooDeepError as error:
+        raise _too_deep(shown, error.line) from None
     if root is None:
         return None
     builder = _Builder(shown, origin)
@@ -90,6 +121,16 @@ def parse_text(text: str, shown: str, origin: str) -> Node | None:
     if node.content is None:
         return None
     return node
+
+
+def _too_deep(shown: str, line: int | None) -> CaseError:
+    return CaseError(
+        "values are nested too deeply",
+        file=shown,
+        line=line,
+        expected=f"at most {_MAXIMUM_DEPTH} levels",
+        hint="look for brackets or braces that are not closed",
+    )
 
 
 def _first_line(error: object) -> str:
@@ -123,6 +164,27 @@ def _syntax_error(error: MarkedYAMLError, text: str, shown: str) -> CaseError:
     )
 
 
+class _TooDeepError(Exception):
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+
+
+class _ShallowComposer(Composer):
+    """Stops at the first value that lies too deep: what follows would take the parser quadratic time."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._depth += 1
+        if self._depth > _MAXIMUM_DEPTH:
+            raise _TooDeepError(self.parser.peek_event().start_mark.line + 1)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
 class _Builder:
     """Turn composed YAML nodes into a tree, counting them so that aliases cannot explode."""
 
@@ -145,6 +207,8 @@ class _Builder:
                 line=place.line,
                 key=key_text(path),
             )
+        if len(self.open) >= _MAXIMUM_DEPTH:
+            raise _too_deep(self.shown, place.line)
         self.open.append(id(node))
         if isinstance(node, ScalarNode):
             content: Any = _scalar(node)
@@ -199,7 +263,8 @@ def _scalar(node: ScalarNode) -> Any:
     if tag.endswith(":int"):
         try:
             digits = text.replace("_", "")
-            return int(digits, 0 if digits[:2].lower() in ("0o", "0x") else 10)
+            number = int(digits, 0 if digits[:2].lower() in ("0o", "0x") else 10)
+            return number if abs(number) < 2**63 else text
         except ValueError:
             return text
     if tag.endswith(":float"):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,8 +84,51 @@ def open_result(path: str | os.PathLike[str]) -> xr.DataTree:
         )
     try:
         return xr.open_datatree(target, engine="zarr", consolidated=False)
-    except (ValueError, KeyError, OSError) as error:
-        raise BadInput(f"{target}: is damaged ({error}); run the case again") from error
+    except Exception as error:  # attributes and shapes go wrong in as many ways as there are readers of them
+        _forget_other_tasks()
+        raise BadInput(
+            f"{target}: is damaged ({type(error).__name__}: {error}); run the case again"
+        ) from error
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in one sentence that a result is damaged where its numbers are read, which is after it was opened.
+
+    Raises
+    ------
+    BadInput
+        In place of what the storage raises for a file that is damaged.
+    """
+    try:
+        yield
+    except BadInput:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, IndexError, RuntimeError, MemoryError) as error:
+        # A damaged chunk ends in the decoder, a damaged description anywhere.
+        if not _from_storage(error):
+            raise
+        _forget_other_tasks()
+        raise BadInput(f"{path}: is damaged ({type(error).__name__}: {error}); run the case again") from error
+
+
+def _forget_other_tasks() -> None:
+    """Files are read side by side: when one is damaged, the failures of the others would be printed as tracebacks."""
+    logging.getLogger("asyncio").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "exception was never retrieved" not in record.getMessage()
+
+
+def _from_storage(error: BaseException) -> bool:
+    """Whether an error came up in the libraries that read arrays."""
+    modules = set()
+    trace = error.__traceback__
+    while trace is not None:
+        modules.add(str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0])
+        trace = trace.tb_next
+    return bool(modules & {"zarr", "numcodecs"})
 
 
 def open_store(path: Path, mode: Literal["r", "r+"]) -> zarr.Group:
@@ -97,7 +143,8 @@ def open_store(path: Path, mode: Literal["r", "r+"]) -> zarr.Group:
         raise BadInput(f"{path}: there is no such unfinished result; start the run without --resume")
     try:
         root = zarr.open_group(str(path), mode=mode, zarr_format=3)
-    except (FileNotFoundError, ValueError, KeyError, zarr.errors.GroupNotFoundError) as error:
+    except Exception as error:  # its description is parsed: a damaged one fails in any way
+        _forget_other_tasks()
         raise BadInput(f"{path}: is not a Zarr group; expected the folder {RESULT_NAME} of a run") from error
     found = root.attrs.get("result_format")
     if found is None:
@@ -127,9 +174,19 @@ def certificate(result: xr.DataTree) -> dict[str, Any]:
 
 def run_alarms(result: xr.DataTree) -> list[str]:
     """Return what went beyond its limits in the run, in words; empty when nothing did."""
-    return [str(alarm) for alarm in json.loads(str(result.attrs.get("alarms", "[]")))]
+    stored = _decoded(result, "alarms", "[]")
+    return [str(alarm) for alarm in stored] if isinstance(stored, list) else [str(stored)]
 
 
 def _json_attribute(result: xr.DataTree, name: str) -> dict[str, Any]:
-    stored = json.loads(result.attrs.get(name) or "{}")
+    stored = _decoded(result, name, "{}")
     return stored if isinstance(stored, dict) else {"value": stored}
+
+
+def _decoded(result: xr.DataTree, name: str, empty: str) -> Any:
+    try:
+        return json.loads(result.attrs.get(name) or empty)
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"the attribute {name!r} of the result is damaged ({error}); run the case again"
+        ) from error

@@ -401,6 +401,7 @@ def _create_array(
         chunks=(ticks, *shape) if timed else shape,
         dtype=variable.dtype,
         fill_value=math.nan,
+        compressors=zarr.codecs.ZstdCodec(checksum=True),  # a damaged chunk is found, not read
         dimension_names=dimensions,
         attributes=dict(variable.attributes()),
     )

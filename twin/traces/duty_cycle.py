@@ -7,6 +7,7 @@ A tar archive holds CSV files with the columns ``value`` (percent of the time th
 from __future__ import annotations
 
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from twin.activity import TraceActivity
-from twin.traces.repairs import Floats, Repairs, TraceError, check_columns, first_bad, numeric
+from twin.traces.repairs import (
+    CSV_ERRORS,
+    Floats,
+    Repairs,
+    TraceError,
+    check_columns,
+    first_bad,
+    numeric,
+    read_csv,
+)
+
+LARGEST_TABLE = 4e9
+"""Most that is unpacked from an archive, or laid out on the time axis [bytes]."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,12 @@ def read_duty_cycle(path: Path) -> DutyCycleTrace:
     backwards = (np.diff(time[per_container]) < 0.0) & (np.diff(container[per_container]) == 0)
     repairs.add("row out of time order within its container, sorted", int(backwards.sum()))
     step = float(np.median(np.diff(np.unique(time))))
+    longest = (time.max() - time.min()) / step + 1.0
+    if not longest * names.size * 8.0 < LARGEST_TABLE:
+        raise TraceError(
+            f"{path}: times from {time.min():g} s to {time.max():g} s in steps of {step:g} s make {longest:.3g} rows "
+            f"of {names.size} containers; expected times near each other"
+        )
     slot = np.round((time - time.min()) / step).astype(np.int64)
     rows = int(slot.max()) + 1
     flat = slot * names.size + container
@@ -124,14 +143,21 @@ def read_duty_cycle(path: Path) -> DutyCycleTrace:
 
 def _read_frames(path: Path) -> pd.DataFrame:
     """All CSV files of an archive in one table."""
+    if path.suffix == ".csv":
+        return read_csv(path)
     try:
-        if path.suffix == ".csv":
-            return pd.read_csv(path)
         with tarfile.open(path) as archive:
             members = [m for m in archive.getmembers() if m.isfile() and m.name.endswith(".csv")]
+            size = sum(member.size for member in members)
+            if size > LARGEST_TABLE:
+                raise TraceError(
+                    f"{path}: {size / 1e9:.1f} GB of CSV; at most {LARGEST_TABLE / 1e9:g} GB are read"
+                )
             streams = [archive.extractfile(m) for m in members]
             frames = [pd.read_csv(stream) for stream in streams if stream is not None]
-    except (tarfile.TarError, pd.errors.ParserError, UnicodeDecodeError, pd.errors.EmptyDataError) as error:
+    except TraceError:
+        raise
+    except (tarfile.TarError, EOFError, zlib.error, KeyError, *CSV_ERRORS) as error:
         raise TraceError(f"{path}: not readable as a tar archive of CSV files ({error})") from error
     if not frames:
         raise TraceError(f"{path}: no CSV file in the archive")

@@ -47,7 +47,10 @@ def _series(path: Path, name: str, values: object) -> Floats:
     for row, value in enumerate(values):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise TraceError(f"{path}: row {row} of '{name}': {value!r} is not a number")
-    return np.array([np.nan if v is None else v for v in values], dtype=float)
+    try:
+        return np.array([np.nan if v is None else v for v in values], dtype=float)
+    except OverflowError as error:
+        raise TraceError(f"{path}: '{name}': {error}") from None
 
 
 def read_gpu_power(path: Path) -> GpuPowerTrace:
@@ -76,7 +79,7 @@ def read_gpu_power(path: Path) -> GpuPowerTrace:
         data = json.loads(path.read_text())
     except FileNotFoundError:
         raise TraceError(f"{path}: no such file; expected a JSON recording of GPU power") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise TraceError(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(data, dict) or "ts" not in data or not ("per_gpu" in data or "pw" in data):
         found = ", ".join(data) if isinstance(data, dict) else type(data).__name__
@@ -86,7 +89,9 @@ def read_gpu_power(path: Path) -> GpuPowerTrace:
     repairs.unknown_columns += [f"{path.name}: {key}" for key in data if key not in known]
     time = _series(path, "ts", data["ts"])
     first_bad(path, "ts", time, ~np.isfinite(time), "a time in s")
-    boards = data.get("per_gpu") or {"0": data["pw"]}
+    boards = data.get("per_gpu") or {"0": data.get("pw")}
+    if not isinstance(boards, dict):
+        raise TraceError(f"{path}: 'per_gpu' is {type(boards).__name__}, expected lists of W by name")
     columns = []
     for name, values in boards.items():
         column = _series(path, f"per_gpu.{name}", values)
@@ -97,8 +102,19 @@ def read_gpu_power(path: Path) -> GpuPowerTrace:
     power = np.column_stack([_mend(path, time, column, repairs) for column in columns])
     steps = np.diff(time)
     repairs.add("gap of more than three steps, left as it is", int((steps > 3.0 * np.median(steps)).sum()))
-    phases = tuple((str(p["phase"]), float(p["t_start"]), float(p["t_end"])) for p in data.get("phases", ()))
+    phases = _phases(path, data.get("phases", []))
     return GpuPowerTrace(str(data.get("run_id", path.stem)), time, power, phases, repairs)
+
+
+def _phases(path: Path, listed: object) -> tuple[tuple[str, float, float], ...]:
+    if not isinstance(listed, list):
+        raise TraceError(f"{path}: 'phases' is {type(listed).__name__}, expected a list")
+    try:
+        return tuple((str(p["phase"]), float(p["t_start"]), float(p["t_end"])) for p in listed)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise TraceError(
+            f"{path}: 'phases': {error!r}; expected objects with phase, t_start and t_end in s"
+        ) from None
 
 
 def _sorted(path: Path, time: Floats, columns: list[Floats], repairs: Repairs) -> tuple[Floats, list[Floats]]:

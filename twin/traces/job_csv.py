@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from twin.activity import BatchActivity
-from twin.traces.repairs import Repairs, TraceError, check_columns, first_bad, numeric
+from twin.traces.repairs import Repairs, TraceError, check_columns, first_bad, numeric, read_csv
 from twin.workload import Job
 
 _NEEDED = ["name", "kind", "cards", "submit_time", "duration"]
@@ -58,10 +58,7 @@ def read_job_csv(path: Path) -> tuple[list[Job], Repairs]:
     if not path.is_file():
         raise TraceError(f"{path}: no such file; expected a CSV with the columns {', '.join(_NEEDED)}")
     repairs = Repairs()
-    try:
-        frame = pd.read_csv(path, skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise TraceError(f"{path}: not readable as CSV ({error})") from error
+    frame = read_csv(path, skipinitialspace=True)
     check_columns(path, list(frame.columns), _NEEDED, _OPTIONAL, repairs)
     first_bad(path, "name", frame["name"], frame["name"].isna().to_numpy(), "a name")
     kinds = ("training", "inference", "batch")
@@ -69,7 +66,13 @@ def read_job_csv(path: Path) -> tuple[list[Job], Repairs]:
         path, "kind", frame["kind"], ~frame["kind"].isin(kinds).to_numpy(), f"one of {', '.join(kinds)}"
     )
     cards = numeric(path, frame, "cards")
-    first_bad(path, "cards", cards, ~((cards >= 1) & (cards == np.floor(cards))), "a whole number >= 1")
+    first_bad(
+        path,
+        "cards",
+        cards,
+        ~((cards >= 1) & (cards < 2**53) & (cards == np.floor(cards))),
+        "a whole number >= 1",
+    )
     duration = numeric(path, frame, "duration")
     duration = np.where(np.isnan(duration), np.inf, duration)
     first_bad(path, "duration", duration, ~(duration > 0.0), "seconds > 0, or empty for a service")

@@ -16,6 +16,10 @@ from twin.errors import BadInput
 Floats = NDArray[np.float64]
 
 
+CSV_ERRORS = (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError, OSError)
+"""What pandas raises for a file that is no CSV (UnicodeDecodeError is a ValueError)."""
+
+
 class TraceError(BadInput):
     """A trace that cannot be repaired; the message names the file, the row and the value."""
 
@@ -65,8 +69,24 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise TraceError(f"{path}: no such file; expected a parquet file")
     try:
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise TraceError(f"{path}: not readable as parquet ({error})") from error
+    except Exception as error:  # a damaged file fails in as many ways as its parser has parts
+        raise TraceError(f"{path}: not readable as parquet ({type(error).__name__}: {error})") from error
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a CSV file.
+
+    Raises
+    ------
+    TraceError
+        If it is missing or not CSV.
+    """
+    if not path.is_file():
+        raise TraceError(f"{path}: no such file; expected a CSV file")
+    try:
+        return pd.read_csv(path, **options)
+    except CSV_ERRORS as error:
+        raise TraceError(f"{path}: not readable as CSV ({error})") from error
 
 
 def check_columns(
@@ -97,7 +117,10 @@ def numeric(path: Path, frame: pd.DataFrame, column: str) -> Floats:
     TraceError
         If a value is not a number; the row is named.
     """
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(float, na_value=np.nan)
+    try:
+        values = pd.to_numeric(frame[column], errors="coerce").to_numpy(float, na_value=np.nan)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise TraceError(f"{path}: column {column}: not all are numbers ({error})") from None
     bad = np.flatnonzero(np.isnan(values) & frame[column].notna().to_numpy())
     if bad.size:
         value = frame[column].iloc[bad[0]]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from twin.activity import TraceActivity
 from twin.card_model import CardParameters
 from twin.traces.duty_cycle import read_duty_cycle
 from twin.traces.gpu_power import read_gpu_power
-from twin.traces.repairs import Floats, Repairs, TraceError, check_columns, numeric, sort_by_time
+from twin.traces.repairs import Floats, Repairs, TraceError, check_columns, numeric, read_csv, sort_by_time
 
 FORMATS = {"gpu-power": (".json",), "duty-cycle": (".tar.gz", ".tgz"), "csv": (".csv",)}
 """Formats of a replayed record and the endings by which they are told."""
@@ -82,10 +81,7 @@ def _from_duty_cycle(path: Path, card: CardParameters) -> tuple[Floats, Floats, 
 def _from_csv(path: Path, card: CardParameters) -> tuple[Floats, Floats, Repairs]:
     del card
     repairs = Repairs()
-    try:
-        frame = pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise TraceError(f"{path}: not a CSV file: {error}") from error
+    frame = read_csv(path)
     check_columns(path, list(frame.columns), ("time", "activity"), (), repairs)
     time, activity = numeric(path, frame, "time"), numeric(path, frame, "activity")
     good = np.isfinite(time) & np.isfinite(activity)

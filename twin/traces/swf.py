@@ -18,6 +18,7 @@ from twin.traces.repairs import Repairs, TraceError
 from twin.workload import Job
 
 _FIELDS = 18
+_LARGEST = 1e15  # still whole in a float
 
 
 def read_swf(path: Path, cards_per_processor: float = 1.0) -> tuple[list[Job], Repairs]:
@@ -60,6 +61,8 @@ def read_swf(path: Path, cards_per_processor: float = 1.0) -> tuple[list[Job], R
             row = [float(item) for item in text]
         except ValueError as error:
             raise TraceError(f"{path}: row {number}: {error}") from None
+        if not all(abs(item) < _LARGEST for item in row):
+            raise TraceError(f"{path}: row {number}: a number is not finite or above {_LARGEST:g}")
         if not row[1] >= 0.0:
             raise TraceError(f"{path}: row {number}: submit time {row[1]}, expected seconds >= 0")
         rows.append(row)
