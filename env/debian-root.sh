@@ -2,9 +2,15 @@
 # Only /usr and /etc come from that root; every other folder is the host's, so paths mean the same inside.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-suite=trixie
+suite=${DAWNDUSK_SUITE:-trixie}
+case $suite in
+    trixie) system="Debian 13" ;;
+    *[!a-z]* | "") bad_input "DAWNDUSK_SUITE=$suite: no name of a Debian suite; give one such as trixie or unstable, or unset it" ;;
+    *) system="Debian $suite" ;;
+esac
 inside=/dawndusk/venv # where the venv is mounted: its scripts name this path
 packages=$(grep -v '^#' "$here/debian-packages.txt" | paste -sd, -)
+[ "$suite" = trixie ] || packages=${packages/libosmesa6,/} # later suites have no OSMesa; EGL serves
 root_digest=$(digest "$suite $(uname -m) ${DAWNDUSK_MIRROR:-}" "$here/debian-packages.txt")
 debian_root=$cache/root-$root_digest
 root_venv=$cache/venv-$(digest "$root_digest" "$here/requirements.lock" "$here/install.py" "$here/hdf5_order.py")
@@ -38,6 +44,8 @@ make_root() { # make_root FOLDER
         proxy=$(apt-config dump --format '%v' "Acquire::$scheme::Proxy" 2>/dev/null || true)
         [ -z "$proxy" ] || options+=(--aptopt="Acquire::$scheme::Proxy \"$proxy\"")
     done
+    # A mirror may lag behind a suite that moves by more than its lists are said to be valid for.
+    [ "$suite" = trixie ] || options+=(--aptopt='Acquire::Check-Valid-Until "false"')
     # Through a tar stream, so that every file belongs to the user who can then delete it.
     mmdebstrap --mode="$mode" --variant=apt --components=main --format=tar \
         --aptopt='Apt::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' "${options[@]}" \
@@ -128,7 +136,7 @@ build_root() {
         has_room "$cache" 4 "the environment" "free some, or name another folder with DAWNDUSK_CACHE"
         has_room "${TMPDIR:-/tmp}" 3 "its build" "free some, or name another folder with TMPDIR"
         begin_partial "$root"
-        say "building a Debian 13 root with dolfinx in $root (once; 2-4 minutes, 2.2 GB)"
+        say "building a $system root with dolfinx in $root (once; 2-4 minutes, 2.2 GB)"
         run_logged "$root.log" "Debian root" make_root "$partial" ||
             die "the Debian root could not be built; see above. Behind a proxy set http_proxy; for another mirror set DAWNDUSK_MIRROR"
         finish_partial "$root"
