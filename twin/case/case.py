@@ -17,6 +17,7 @@ from twin.case.library import SHIPPED_LIBRARY, Library
 from twin.case.loading import Loaded, load_tree, tree_from_plain
 from twin.case.mission import Mission, Numerics, OrbitChoice, SubCenter
 from twin.case.module_class import ModuleClass
+from twin.case.sizing import Sizing
 from twin.case.structure import shape_of
 from twin.case.tree import KeyPath, Node, plain
 from twin.case.types import OrbitCount
@@ -63,6 +64,8 @@ class Case(Model):
     """Geostationary satellites that relay terminals reach."""
     numerics: Numerics = Numerics()
     """Steps and accuracy."""
+    sizing: Sizing = Sizing()
+    """Requirement, margins and uncertainty of `twin size`."""
 
     _tree: Node | None = PrivateAttr(default=None)
     _path: Path | None = PrivateAttr(default=None)

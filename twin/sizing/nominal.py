@@ -1,0 +1,122 @@
+"""The closed form of a sub-center's radiator from the same design and orbit as the coupled model."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.constants import STEFAN_BOLTZMANN
+from solvers.fluids import fluid, tube_film_coefficient
+from solvers.reduced import ReducedPanel
+from twin.card_model import card_power
+from twin.ensemble import Ensemble
+from twin.ensemble_cards import CardSample
+from twin.module_group import ModuleGroup
+from twin.sizing.closed_form import AreaSteps, LoopDesign, area_steps, effective_sink, supply_for_junction
+
+Array = NDArray[np.float64]
+
+__all__ = ["closed_form", "loop_design"]
+
+
+def loop_design(group: ModuleGroup, panel: ReducedPanel, sample: int, absorbed: float) -> LoopDesign:
+    """Return a module's loop as the closed forms see it.
+
+    Parameters
+    ----------
+    group : ModuleGroup
+    panel : ReducedPanel
+    sample : int
+        Place of the module in the group.
+    absorbed : float
+        Mean flux absorbed per radiating face [W/m²].
+    """
+    p = group.thermal_design
+    emissivity = float(group.thermal_values["emissivity"][sample]) * p.view_to_space
+    faces = 2 if p.two_sided else 1
+    flow = float(group.mass_flow[sample])
+    half = 0.5 * p.width / p.tubes
+    panels = float(group.thermal_values["panels"][sample])
+    liquid = fluid(p.fluid, p.pressure)
+    in_tube = flow / panels / (1 if p.arrangement == "serpentine" else p.tubes)
+    film = float(tube_film_coefficient(liquid, in_tube, p.tube_diameter, p.supply_temperature + 5.0))
+    tube_area_per_panel_area = np.pi * p.tube_diameter * p.tubes / p.width
+    return LoopDesign(
+        capacity_rate=flow * panel.specific_heat,
+        emissivity=emissivity,
+        faces=faces,
+        sink=effective_sink(absorbed, emissivity),
+        fin_number=faces * emissivity * STEFAN_BOLTZMANN * half**2 / (p.conductivity * p.thickness),
+        film=film * tube_area_per_panel_area,
+    )
+
+
+def closed_form(ensemble: Ensemble, sample: int, junction_limit: float, coolant_limit: float) -> AreaSteps:
+    """Return the closed forms for the kind of module that needs the largest radiator; areas per module.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    sample : int
+    junction_limit, coolant_limit : float
+        [K]; the limit that asks for the colder supply counts.
+
+    Notes
+    -----
+    The cards work at the mean activity of the orbit, the deciding one at the 99 % quantile of the spread, its leakage
+    at the limit; fluxes are the means of the orbit; the pump's heat is in, exchange with the body is not.
+    """
+    ticks = [t for t in ensemble.ticks if t.time >= 0.0]
+    weight = np.array([t.dt for t in ticks]) / sum(t.dt for t in ticks)
+    factor = {
+        n: float(ensemble.samples.of(n, ensemble.count)[sample]) for n in ("card_power", "card_resistance")
+    }
+    activity = np.array([ensemble.activity_of(t.time, t.dt, 1)[0] for t in ticks])
+    mean_activity = weight @ activity.reshape(len(ticks), ensemble.count, -1)[:, sample]
+    found = []
+    for number, (kind, group) in enumerate(zip(ensemble.kinds, ensemble.groups)):
+        faces = 2 if group.thermal_design.two_sided else 1
+        surfaces = ensemble.surfaces[number]
+        flux = []
+        for t in ticks:
+            surfaces.sunlight = t.sun_plate.direct[ensemble.environment_of, 0]
+            heat_of = surfaces.heat(t.faces[number], group.temperature)
+            flux.append((heat_of.radiator_front[sample], heat_of.radiator_back[sample]))
+        absorbed = float((weight @ np.array(flux)).sum()) / faces
+        loop = loop_design(group, ensemble.thermals[number].panel, sample, absorbed)
+        card, cards = group.card, group.design.racks.cards
+        tail = CardSample.of(card, 4096, 1)
+        order = np.argsort(tail.power_factor[: tail.counts[0]] * tail.resistance_factor[: tail.counts[0]])
+        worst = order[-1]
+        powers = [
+            min(
+                float(card_power(card, mean_activity[j] if j >= 0 else 0.0, 1.0, junction_limit)),
+                card.power_limit,
+            )
+            for j, _ in kind.jobs
+        ]
+        mean_power = factor["card_power"] * sum(share * p for (_, share), p in zip(kind.jobs, powers))
+        hottest = min(max(powers) * factor["card_power"] * float(tail.power_factor[worst]), card.power_limit)
+        overhead = group.overhead_power
+        supply_loss = _supply_loss(group, cards * mean_power + overhead)
+        plate = cards * mean_power + overhead + supply_loss
+        supply = supply_for_junction(
+            junction_limit,
+            hottest,
+            card.junction_resistance * factor["card_resistance"] * float(tail.resistance_factor[worst]),
+            plate,
+            loop.capacity_rate,
+            float(group.thermal_values["plate_conductance"][sample]),
+        )
+        heat = plate + float(group.pump_power[sample])
+        supply = min(supply, coolant_limit - heat / loop.capacity_rate)
+        found.append(area_steps(heat, supply, loop))
+    return max(found, key=lambda steps: steps.film)
+
+
+def _supply_loss(group: ModuleGroup, power: float) -> float:
+    """Heat of the supplies of the cards that goes to the coolant [W]."""
+    if group.design.bus.conversion.card_supply_heat_to != "coolant":
+        return 0.0
+    wanted = np.full(1, power)
+    return float((group.bus.card_supply.input_for(wanted) - wanted)[0])
