@@ -60,8 +60,8 @@ def test_half_the_steps_change_little(run):
     """10 s and 1 s against 5 s and 0.5 s; the bar of design.md is 0.2 K."""
     _, coarse = run(REDUCED, ticks=60)
     _, fine = run(REDUCED, "numerics.thermal_step=5 s", "numerics.card_step=0.5 s", ticks=120)
-    # Over whole iterations of the training job: within one, cards are as late as a tick is long.
-    np.testing.assert_allclose(fine[40:, :-1].mean(axis=0), coarse[20:, :-1].mean(axis=0), atol=0.2)
+    # Means over whole iterations of the training job, at the same times: within one, plates lag by up to a tick.
+    np.testing.assert_allclose(fine[41::2, :-1].mean(axis=0), coarse[20:, :-1].mean(axis=0), atol=0.2)
 
 
 def test_threads_do_not_change_the_result(run):
@@ -112,5 +112,5 @@ def test_a_darker_coating_in_a_run_keeps_the_books(run):
 
 
 def test_finite_elements_refuse_half_a_panel(run):
-    with pytest.raises(BadInput, match="whole number|radiator area"):
+    with pytest.raises(BadInput, match="radiator area"):
         run(ticks=1, prepare=lambda plant: plant.vary(0, ModuleVariation(radiator_area=1.5)))
