@@ -270,7 +270,7 @@ def parts_of(whole: Job, spec: CaseJob, number: int) -> list[Job]:
 
 def job(spec: CaseJob, case: Case, card: CardParameters) -> Job:
     """Return the job that a case describes; a recorded power is replayed on this kind of card."""
-    values = spec.model_dump(exclude=set(BaseJob.model_fields) | {"kind", "replica_cards"})
+    values = spec.model_dump(exclude=set(BaseJob.model_fields) | {"kind", "replica_cards", "live"})
     kind: Kind = "training"
     if spec.kind == "training":
         activity: Profile = TrainingActivity(**values)
@@ -298,7 +298,8 @@ def job(spec: CaseJob, case: Case, card: CardParameters) -> Job:
         estimate=spec.estimate,
         power_per_card=card.power_limit if spec.power_per_card is None else spec.power_per_card,
         activity=activity,
-        data_rate=spec.data_rate,
+        # Requests that wait on board need no link while they are worked on.
+        data_rate=spec.data_rate if spec.kind != "inference" or spec.live else 0.0,
         restart_time=spec.restart_time,
         sub_center=None if spec.sub_center is None else centers.index(spec.sub_center),
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from twin.ground import GroundStation, passes
 from twin.intervals import Intervals
 from twin.line_of_sight import GEOSTATIONARY_RADIUS, geostationary_trajectory, intersatellite_contacts
+from twin.link_routing import LinkState
 from twin.orbit import Orbit
 from twin.site_availability import cloud_free_intervals
 from twin.sun import SECONDS_PER_DAY, days_since_j2000
@@ -91,11 +92,14 @@ class RelayTick:
         Share of it that leaves as light [1].
     rate : ndarray
         Rate of all links that are up [bit/s].
+    links : LinkState, optional
+        Rates between sub-centers and outward; everything open if not given.
     """
 
     power: Floats
     light_share: Floats
     rate: Floats
+    links: LinkState | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +110,7 @@ class _Duty:
     terminal: int
     seen: Intervals
     rate: float
+    link: int = -1  # among the links between sub-centers; outward by default
 
 
 class RelayNetwork:
@@ -242,11 +247,11 @@ class RelayNetwork:
         away = [Intervals.union(duty.seen for duty in duties) for duties in outward]
         duties = [duty for each in outward for duty in each]
         between: dict[tuple[int, int], Intervals] = {}
-        for link in self._links:
+        for number, link in enumerate(self._links):
             a, b, terminal_a, terminal_b = link
             seen = between[a, b] = self._between(link, away, end)
             rate = self._least(self.terminals.data_rate, a, b)
-            duties += [_Duty(a, terminal_a, seen, rate), _Duty(b, terminal_b, seen, rate)]
+            duties += [_Duty(a, terminal_a, seen, rate, number), _Duty(b, terminal_b, seen, rate, number)]
         self._tabulate([duty for duty in duties if len(duty.seen)], end)
         self._telemetry = [self._arrivals(c, outward, between, end) for c in self._centers]
 
@@ -267,6 +272,8 @@ class RelayNetwork:
         centers, terminal = (
             np.array([getattr(d, n) for d in duties], np.int64) for n in ("sub_center", "terminal")
         )
+        self._duty_center = centers
+        self._duty_link = np.array([d.link for d in duties], np.int64)
         self._takes_part = (self.sub_center[:, None] == centers) & (terminal < self.terminals.count[:, None])
         rates = np.array([duty.rate for duty in duties])
         self._rate = self._takes_part * np.minimum(rates, self.terminals.data_rate[:, None])
@@ -345,4 +352,16 @@ class RelayNetwork:
         power = np.einsum("ms,ms->m", states, self._electrical)
         light = np.einsum("ms,ms->m", states, self._light)
         light_share = np.divide(light, power, out=np.zeros_like(power), where=power > 0.0)
-        return RelayTick(power, light_share, self._rate @ up)
+        return RelayTick(power, light_share, self._rate @ up, self._link_state(up))
+
+    def _link_state(self, up: Floats) -> LinkState:
+        """Rates of the links over a tick: what the terminals of both ends carry together."""
+        carried = self._rate.sum(axis=0) * up
+        outward = np.bincount(
+            self._duty_center[self._duty_link < 0], carried[self._duty_link < 0], len(self.orbits)
+        )
+        rate = np.full(len(self._links), np.inf)
+        inner = self._duty_link >= 0
+        np.minimum.at(rate, self._duty_link[inner], carried[inner])
+        pairs = np.array([link[:2] for link in self._links], np.int64).reshape(-1, 2)
+        return LinkState(outward, pairs, np.where(np.isfinite(rate), rate, 0.0))

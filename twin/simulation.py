@@ -18,10 +18,11 @@ from twin.environment_track import FaceFluxes, TickEnvironment, mean_faces
 from twin.job_placement import JobPlacement
 from twin.job_work import JobWork
 from twin.ledger import Ledger
+from twin.link_routing import Router
 from twin.module_group import GroupTick
 from twin.plant import Plant
 from twin.relay_network import RelayTick
-from twin.work_limits import WorkLimits, link_load, work_limits
+from twin.work_limits import Traffic, WorkLimits, link_load, work_limits
 
 Array = NDArray[np.float64]
 
@@ -77,6 +78,8 @@ class Simulation:
         self.plant = plant
         self.time = 0.0
         self.ledger = Ledger(plant.modules)
+        serves = np.array([job.kind == "inference" for job in plant.workload.jobs], dtype=bool)
+        self._traffic, self._router = Traffic(plant.workload.data_rate, serves), Router()
         self.assign()
 
     def settle(self) -> None:
@@ -166,7 +169,7 @@ class Simulation:
         length = dt / steps
         activity = np.array([plant.workload.activity(time + k * length, length) for k in range(steps)])
         mean = activity.mean(axis=0)
-        link = link_load(self.placement, mean, plant.workload.data_rate, relay.rate, plant.sub_center)
+        link = link_load(self.placement, mean, self._traffic, relay, plant.sub_center, self._router)
         plate = np.concatenate([group.temperature["cold_plate"] for group in plant.groups])
         cards = plant.fleet.advance(length, steps, activity * link.served, plate, cap)
         limits = work_limits(plant.workload, self.placement, mean, link, cards, plant.cards_per_module)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from twin.compute import FleetTick
 from twin.job_placement import JobPlacement
 from twin.limiting_factor import LimitingFactor, limiting_factor
+from twin.link_routing import LinkState, Router
+from twin.relay_network import RelayTick
 from twin.workload import WAITING, Workload
 
-__all__ = ["LinkLoad", "WorkLimits", "link_load", "work_limits"]
+__all__ = ["LinkLoad", "Traffic", "WorkLimits", "link_load", "work_limits"]
 
 Floats = NDArray[np.float64]
 
@@ -24,11 +26,11 @@ class LinkLoad:
     Attributes
     ----------
     demand, rate : ndarray, shape (module,)
-        Wanted by the cards, and carried by the terminals [bit/s].
+        Wanted by the cards, and carried by the terminals at most [bit/s].
     shortfall : ndarray, shape (module,)
-        Share of the sub-center's demand that its links cannot carry; 0 without demand [1].
+        Share of the sub-center's demand that its links do not carry; 0 without demand [1].
     served : ndarray, shape (job,)
-        Share of its work for which a job gets its data: that of its worst sub-center [1].
+        Share of its work for which a job gets its data: that of its worst part [1].
     """
 
     demand: Floats
@@ -37,14 +39,32 @@ class LinkLoad:
     served: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class Traffic:
+    """What the jobs exchange with the world outside their sub-center.
+
+    Attributes
+    ----------
+    data_rate : ndarray, shape (job,)
+        Of a card at full work [bit/s].
+    outward : ndarray of bool, shape (job,)
+        Jobs that serve people: all of their data goes to the outside of the plant. The others exchange it between
+        their parts in different sub-centers, and with the outside if they are in one.
+    """
+
+    data_rate: Floats
+    outward: NDArray[np.bool_]
+
+
 def link_load(
     placement: JobPlacement,
     activity: Floats,
-    data_rate: Floats,
-    rate: Floats,
+    traffic: Traffic,
+    relay: RelayTick,
     sub_center: NDArray[np.int64],
+    router: Router,
 ) -> LinkLoad:
-    """Share the links of each sub-center among the jobs in it.
+    """Route the data of the jobs over the links of a plant.
 
     Parameters
     ----------
@@ -52,25 +72,51 @@ def link_load(
         Cards of each job in each module.
     activity : ndarray, shape (job,)
         Mean activity in the tick [1].
-    data_rate : ndarray, shape (job,)
-        Of a card at full work [bit/s].
-    rate : ndarray, shape (module,)
-        Carried by the terminals of each module; modules of a sub-center share them [bit/s].
+    traffic : Traffic
+    relay : RelayTick
+        Links and their rates.
     sub_center : ndarray of int, shape (module,)
         Sub-center of each module.
+    router : Router
 
     Returns
     -------
     LinkLoad
-        Jobs are served in proportion to what they want; a job waits for the slowest of its parts.
+        A job waits for the slowest of its parts.
+
+    Notes
+    -----
+    A job over several sub-centers passes its data around a ring of them, as all-reduce does (Patarasuk and Yuan,
+    J. Parallel Distrib. Comput. 69 (2009) 117): each part sends what its cards want to the next one.
     """
-    demand = placement.per_module(activity * data_rate)
+    each = activity * traffic.data_rate
+    demand = placement.per_module(each)
     centers = int(sub_center.max()) + 1
-    wanted, carried = (np.bincount(sub_center, v, centers) for v in (demand, rate))
-    share = np.ones(centers)
-    np.divide(carried, wanted, out=share, where=wanted > carried)
-    served = np.where(data_rate > 0.0, np.minimum(placement.lowest(share[sub_center]), 1.0), 1.0)
-    return LinkLoad(demand, rate, (1.0 - share)[sub_center], served)
+    served = np.ones(activity.size)
+    if not demand.any():
+        return LinkLoad(demand, relay.rate, np.zeros_like(demand), served)
+    links = relay.links if relay.links is not None else LinkState.wide_open(centers)
+    wants = each[placement.job] > 0.0
+    part, place = np.unique(
+        placement.job[wants] * centers + sub_center[placement.module[wants]], return_inverse=True
+    )
+    amount = np.bincount(place.ravel(), placement.cards[wants] * each[placement.job[wants]])
+    job, center = part // centers, part % centers
+    # The parts of a job stand together: the next one is the next row, the first one after the last.
+    first = np.searchsorted(job, job)
+    last = np.searchsorted(job, job, side="right") - 1
+    row = np.arange(job.size)
+    following = np.where(row == last, first, row + 1)
+    to = np.where(traffic.outward[job] | (first == last), centers, center[following])
+    flow, which = np.unique(center * (centers + 1) + to, return_inverse=True)
+    wanted = np.bincount(which.ravel(), amount)
+    ends = [(int(f) // (centers + 1), int(f) % (centers + 1)) for f in flow]
+    share = router.shares(links, ends, wanted)[which.ravel()]
+    np.minimum.at(served, job, share)
+    asked = np.bincount(center, amount, centers)
+    carried = np.bincount(center, amount * share, centers)
+    short = 1.0 - np.divide(carried, asked, out=np.ones(centers), where=asked > 0.0)
+    return LinkLoad(demand, relay.rate, short[sub_center], served)
 
 
 @dataclass(frozen=True, eq=False)

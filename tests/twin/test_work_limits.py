@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from twin.compute import CARDS, CardFleet
 from twin.job_placement import JobPlacement
-from twin.work_limits import link_load, work_limits
+from twin.link_routing import LinkState, Router
+from twin.relay_network import RelayTick
+from twin.work_limits import Traffic, link_load, work_limits
 from twin.workload import Job, Workload
 
 
@@ -35,25 +37,28 @@ def placed(job_of_card, per_module=4):
     return JobPlacement.of(np.array(job_of_card, np.int32), per_module * np.arange(modules + 1), 2)
 
 
+def loaded(placement, activity, data_rate, outward, to_outside, sub_center, pairs=(), rates=()):
+    """Load of links with rates to the outside by sub-center, and between pairs of them."""
+    links = LinkState(
+        np.array(to_outside, float), np.array(pairs, int).reshape(-1, 2), np.array(rates, float)
+    )
+    modules = len(sub_center)
+    relay = RelayTick(np.zeros(modules), np.zeros(modules), np.zeros(modules), links)
+    traffic = Traffic(np.array(data_rate, float), np.array(outward))
+    return link_load(placement, np.array(activity, float), traffic, relay, np.array(sub_center), Router())
+
+
 def test_a_gang_waits_for_its_worst_sub_center():
     """Job 0 in both sub-centers, of which the second carries a quarter; job 1 needs no data."""
     placement = placed([0, 0, 0, 0, 0, 0, 1, 1])
-    load = link_load(
-        placement, np.array([1.0, 0.5]), np.array([10.0, 0.0]), np.array([100.0, 5.0]), np.array([0, 1])
-    )
+    load = loaded(placement, [1.0, 0.5], [10.0, 0.0], [True, False], [100.0, 5.0], [0, 1])
     np.testing.assert_allclose(load.demand, [40.0, 20.0])
     np.testing.assert_allclose(load.shortfall, [0.0, 0.75])
     np.testing.assert_allclose(load.served, [0.25, 1.0])
 
 
 def test_modules_of_a_sub_center_share_their_links():
-    load = link_load(
-        placed([0, 0, 0, 0, 1, 1, 1, 1]),
-        np.ones(2),
-        np.array([10.0, 0.0]),
-        np.array([0.0, 40.0]),
-        np.zeros(2, int),
-    )
+    load = loaded(placed([0, 0, 0, 0, 1, 1, 1, 1]), [1.0, 1.0], [10.0, 0.0], [True, True], [40.0], [0, 0])
     np.testing.assert_allclose(load.served, 1.0)
     np.testing.assert_allclose(load.shortfall, 0.0)
 
@@ -67,7 +72,11 @@ def limits_of(workload, failed=(), activity=1.0, rate=0.0):
     placement = JobPlacement.of(workload.job_of_card, workload.module_start, len(workload.jobs))
     asked = workload.activity(0.0, 1.0) * activity
     centers = np.zeros(per_module.size, int)
-    link = link_load(placement, asked, workload.data_rate, np.full(per_module.size, rate), centers)
+    none = np.zeros(per_module.size)
+    links = LinkState(np.array([rate * per_module.size]), np.empty((0, 2), int), np.empty(0))
+    traffic = Traffic(workload.data_rate, np.ones(asked.size, bool))
+    relay = RelayTick(none, none, none, links)
+    link = link_load(placement, asked, traffic, relay, centers, Router())
     cards = fleet.advance(1.0, 1, asked * link.served, np.full(per_module.size, 310.0))
     return work_limits(workload, placement, asked, link, cards, per_module)
 

@@ -80,6 +80,8 @@ class InferenceJob(BaseJob):
     kind: Literal["inference"]
     replica_cards: Count = 8
     """Cards of a replica: losing one of them stops this replica, whose load the others take over."""
+    live: bool = True
+    """Whether requests come in and answers go out while they are served; else both wait on board for a pass."""
     mean_activity: Fraction = 0.5
     """Over a day."""
     daily_amplitude: Fraction = 0.35
