@@ -220,8 +220,19 @@ def test_prior_has_the_spread_asked_for_and_independent_parameters():
     assert values.std(axis=2, ddof=1).mean(axis=0) == pytest.approx([0.05, 0.03], rel=0.06)
     covariance = sample_covariance(free)
     assert np.abs(covariance[:, 0, 1]).max() < 1e-12
-    walked = bounds().walk(free, 86400.0, np.random.default_rng(2))
+    walked = bounds().walk(free, 86400.0)
     assert walked.mean(axis=2) == pytest.approx(free.mean(axis=2), abs=1e-12)
+    expected = np.hypot(free.std(axis=2, ddof=1), [0.01, 0.02])
+    assert walked.std(axis=2, ddof=1) == pytest.approx(expected, rel=1e-9)
+
+
+def test_new_noise_knows_nothing_of_what_is_there():
+    """Noise drawn apart from other rows has no chance correlation with them, and unit covariance."""
+    there = RANDOM.normal(size=(5, 4, 20))
+    noise = centred_normals((5, 6, 20), RANDOM, apart_from=there)
+    assert sample_covariance(noise) == pytest.approx(np.broadcast_to(np.eye(6), (5, 6, 6)), abs=1e-9)
+    both = sample_covariance(np.concatenate([there, noise], axis=1))
+    assert np.abs(both[:, :4, 4:]).max() < 1e-9
 
 
 @pytest.mark.parametrize(

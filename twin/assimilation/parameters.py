@@ -90,23 +90,56 @@ class BoundedParameters:
             self.spread[:, None] * centred_normals((count, len(self.names), members), random)
         )
 
-    def walk(self, free: ArrayLike, span: float, random: np.random.Generator) -> Array:
-        """Return the free numbers after a random walk of a time span [s], mean kept, (N, k, m)."""
+    def walk(self, free: ArrayLike, span: float) -> Array:
+        """Return the free numbers after a random walk of a time span [s]: spreads grow, means and correlations stay.
+
+        Parameters
+        ----------
+        free : (N, k, m) array
+        span : float
+            [s].
+        """
         values = np.asarray(free, dtype=float)
-        step = self.drift * np.sqrt(span / 86400.0)
-        return np.asarray(values + step[:, None] * centred_normals(values.shape, random))
+        mean, spread = values.mean(axis=2, keepdims=True), values.std(axis=2, ddof=1, keepdims=True)
+        step = self.drift[:, None] * np.sqrt(span / 86400.0)
+        return np.asarray(mean + np.hypot(1.0, step / np.maximum(spread, 1e-12)) * (values - mean))
 
 
-def centred_normals(shape: tuple[int, int, int], random: np.random.Generator) -> Array:
+def centred_normals(
+    shape: tuple[int, int, int], random: np.random.Generator, apart_from: Array | None = None
+) -> Array:
     """Return normal numbers (N, k, m) whose mean over members is 0 and whose covariance over them is the identity.
 
-    With fewer than k + 1 members only the variances are exact.
+    Chance correlations would be taken for knowledge: with few members they make spreads collapse.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        N, k, m. With fewer than k + 1 members (and those that `apart_from` takes) only the variances are exact.
+    random : numpy.random.Generator
+    apart_from : (N, j, m) array, optional
+        Rows that the numbers shall not be correlated with.
     """
     _, rows, members = shape
     draws = random.standard_normal(shape)
     draws -= draws.mean(axis=2, keepdims=True)
-    if rows < members:
-        # Rows made orthonormal: chance correlations between parameters would be taken for knowledge.
-        left, _, right = np.linalg.svd(draws, full_matrices=False)
-        return np.asarray(np.sqrt(members - 1) * (left @ right))
+    taken = 0
+    if apart_from is not None:
+        anomaly = apart_from - apart_from.mean(axis=2, keepdims=True)
+        basis = _orthonormal(anomaly)
+        draws = draws - (draws @ basis.transpose(0, 2, 1)) @ basis
+        taken = basis.shape[1]
+    if rows + taken < members:
+        return np.asarray(np.sqrt(members - 1) * _orthonormal(draws))
     return np.asarray(draws / draws.std(axis=2, ddof=1, keepdims=True))
+
+
+def _orthonormal(rows: Array) -> Array:
+    """Return rows (N, k, m) made orthonormal one after the other (Gram-Schmidt by Cholesky, twice for rounding)."""
+    scaled = rows / np.maximum(np.linalg.norm(rows, axis=2, keepdims=True), 1e-300)
+    for _ in range(2):
+        gram = scaled @ scaled.transpose(0, 2, 1)
+        diagonal = np.arange(gram.shape[1])
+        gram[:, diagonal, diagonal] += 1e-12  # rows that depend on each other span less, and do no harm
+        scaled = np.linalg.solve(np.linalg.cholesky(gram), scaled)
+    return np.asarray(scaled)

@@ -51,6 +51,7 @@ COMMANDS: dict[str, Command] = {
     "size": Command("twin.cli.size:size", "Radiator area per sub-center with margins and uncertainty."),
     "sweep": Command("twin.cli.sweep:sweep", "Vary keys of a case and run all variants."),
     "feed": Command("twin.cli.feed:feed", "A plant that sends telemetry, simulated or replayed."),
+    "live": Command("twin.cli.live:live", "The live twin: state, faults and forecast from telemetry."),
     "live": Command("twin.cli.live:live", "The live twin on a telemetry stream."),
     "view": Command("twin.cli.view:view", "A 3D session in the browser, or a picture."),
     "report": Command("twin.cli.report:report", "The HTML report of a result."),

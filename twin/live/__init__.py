@@ -1,0 +1,1 @@
+"""The live twin: telemetry in, state and forecast out."""

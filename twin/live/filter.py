@@ -1,0 +1,331 @@
+"""State, parameters and sensor biases of one sub-center from its telemetry, module by module.
+
+Every module is a local analysis of its own. The filter knows, per member, the state of the module, its parameters and
+the bias of each of its sensors: what stays wrong with a sensor must not be averaged away as if it were noise.
+Observations of a cycle are compared with the model at their own times; those that come later are compared with what
+the same members said then (`twin.assimilation.ensemble_transform`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.assimilation import (
+    AdaptiveInflation,
+    Analysis,
+    ConsistencyMonitor,
+    Innovation,
+    analyse,
+    innovation_statistics,
+    relax_to_prior_spread,
+    transform,
+)
+from twin.assimilation.parameters import centred_normals
+from twin.environment_track import TickEnvironment
+from twin.live.model import PARAMETERS, ModuleInputs, SubCenterModel
+from twin.live.sensors import NAMES, POINT, SUNLIT, SensorTable, predict, predict_now, swing_gain
+
+Array = NDArray[np.float64]
+
+BIAS_TIME = 1800.0
+"""Time over which the error of a sensor and of what the model makes of it stays alike [s].
+
+Longer, and errors of the model that follow the orbit are taken for knowledge of the parameters.
+"""
+
+RELAXATION = 0.96
+"""Share of the spread of parameters that an analysis took and that is given back.
+
+Errors of the model stay alike for some ten cycles, so that ten cycles say little more than one.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """What the sensors said in a tick.
+
+    Attributes
+    ----------
+    value, time : (module, sensor) arrays
+        Mean of the samples, NaN without any; their mean time [s].
+    number : (module, sensor) int array
+        Samples.
+    """
+
+    value: Array
+    time: Array
+    number: NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class Predicted:
+    """What the members said in a tick.
+
+    Attributes
+    ----------
+    start, end : float
+        Of the tick [s].
+    before, after : (module, sensor, member) arrays
+        At its start and end.
+    usable : (module, sensor) bool array
+        Whether the tick says anything about the sensor.
+    swing : (module,) array
+        By how much the cards' power changed since the last tick [W].
+    """
+
+    start: float
+    end: float
+    before: Array
+    after: Array
+    usable: NDArray[np.bool_]
+    swing: Array
+
+    def at(self, time: Array) -> Array:
+        """Return what point sensors show at times within the tick (module, sensor); means are those of the tick."""
+        share = np.clip((time - self.start) / (self.end - self.start), 0.0, 1.0)
+        share = np.where(POINT, np.nan_to_num(share, nan=1.0), 1.0)
+        return np.asarray(self.before + share[:, :, None] * (self.after - self.before))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Observed and predicted over a cycle.
+
+    Attributes
+    ----------
+    predicted : (module, sensor, member) array
+    observed, variance : (module, sensor) arrays
+        NaN where nothing was seen.
+    wild : (module, sensor) int array
+        Ticks whose value stood alone and was left out.
+    """
+
+    predicted: Array
+    observed: Array
+    variance: Array
+    wild: NDArray[np.int64]
+
+
+@dataclass
+class SubCenterFilter:
+    """Filter of a sub-center.
+
+    Attributes
+    ----------
+    model : SubCenterModel
+    table : SensorTable
+    lag : int
+        Ticks for which late observations still count.
+    inflation_rule : AdaptiveInflation
+    """
+
+    model: SubCenterModel
+    table: SensorTable
+    lag: int = 12
+    inflation_rule: AdaptiveInflation = field(default_factory=AdaptiveInflation)
+
+    def __post_init__(self) -> None:
+        modules, members = self.model.modules, self.model.members
+        sensors, parameters = len(NAMES), len(PARAMETERS)
+        draws = centred_normals((modules, parameters + sensors + 5, members), self.model.random)
+        bounds = self.model.parameters
+        self.model.free = bounds.free(np.ones((modules, parameters, members))) + (
+            bounds.spread[:, None] * draws[:, :parameters]
+        )
+        self.model.apply_parameters()
+        self.bias = self.table.bias[:, :, None] * draws[:, parameters : parameters + sensors]
+        self._start_draws = draws[:, parameters + sensors :]
+        self.inflation = np.ones(modules)
+        self.monitor = ConsistencyMonitor(modules)
+        self.past: dict[int, Predicted] = {}
+        self._power: Array | None = None
+        self._swing_gain = np.concatenate(
+            [np.broadcast_to(swing_gain(g), (g.module_count, sensors)) for g in self.model.groups]
+        )
+
+    # -- start ------------------------------------------------------------------------------------
+
+    def begin(self, time: float, inputs: ModuleInputs, first: Mapping[str, Array]) -> None:
+        """Begin at a time [s] with the first measured values of the sensors, (module,) each."""
+        self.model.settle(time, inputs)
+        places = {
+            "supply": "coolant_supply_temperature",
+            "body": "body_temperature",
+            "battery": "battery_temperature",
+            "array": "solar_array_temperature",
+        }
+        self.model.disturb(
+            {place: first[name] for place, name in places.items()}, first["battery_soc"], self._start_draws
+        )
+
+    # -- prediction -------------------------------------------------------------------------------
+
+    def predict(self, number: int, env: TickEnvironment, inputs: ModuleInputs) -> None:
+        """Advance the ensemble by a tick and remember what its sensors would show.
+
+        Parameters
+        ----------
+        number : int
+            Of the tick, by which observations refer to it.
+        env : TickEnvironment
+        inputs : ModuleInputs
+        """
+        before = np.concatenate([predict_now(group) for group in self.model.groups])
+        lit = env.illuminated_fraction[0]
+        done = self.model.advance(env, inputs)
+        after = np.concatenate([predict(group, tick) for group, tick in zip(self.model.groups, done)])
+        steady = (lit in (0.0, 1.0)) and not env.jump
+        usable = np.broadcast_to(~SUNLIT | steady, after.shape[:2])
+        before = np.where(POINT[:, None], before, after)
+        swing = np.abs(inputs.card_power - (self._power if self._power is not None else inputs.card_power))
+        self._power = inputs.card_power.copy()
+        self.past[number] = Predicted(
+            env.time, env.time + env.dt, before + self.bias, after + self.bias, usable, swing
+        )
+        for old in [n for n in self.past if n <= number - self.lag]:
+            del self.past[old]
+
+    # -- comparison -------------------------------------------------------------------------------
+
+    def compare(self, seen: Mapping[int, Observations]) -> Comparison:
+        """Bring observations of several ticks together: one number per sensor, members alike.
+
+        Parameters
+        ----------
+        seen : mapping of tick number to Observations
+            Ticks that are still remembered.
+        """
+        shape = self.bias.shape[:2]
+        ticks = [(self.past[n], o) for n, o in sorted(seen.items()) if n in self.past]
+        weight, total, swing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        predicted, wild = np.zeros(self.bias.shape), np.zeros(shape, dtype=np.int64)
+        if not ticks:
+            missing = np.full(shape, np.nan)
+            return Comparison(predicted, missing, missing, wild)
+        members = [tick.at(o.time) for tick, o in ticks]
+        there = [np.isfinite(o.value) & tick.usable for tick, o in ticks]
+        gaps = np.stack(
+            [np.where(t, o.value - y.mean(axis=2), np.nan) for y, t, (_, o) in zip(members, there, ticks)]
+        )
+        alone = self._alone(gaps, np.stack([tick.swing for tick, _ in ticks]))
+        for k, (tick, o) in enumerate(ticks):
+            share = np.where(there[k] & ~alone[k], o.number, 0).astype(float)
+            weight += share
+            total += share * np.where(there[k], o.value, 0.0)
+            swing += share * (self._swing_gain * tick.swing[:, None]) ** 2
+            predicted += share[:, :, None] * members[k]
+        some = weight > 0.0
+        divisor = np.where(some, weight, 1.0)
+        variance = (self.table.noise**2 + swing / divisor) / divisor + self.table.residual**2
+        return Comparison(
+            predicted / divisor[:, :, None],
+            np.where(some, total / divisor, np.nan),
+            np.where(some, np.maximum(variance, 1e-12), np.nan),
+            alone.sum(axis=0),
+        )
+
+    def _alone(self, gaps: Array, swing: Array) -> NDArray[np.bool_]:
+        """Which ticks of (tick, module, sensor) gaps stand alone against the others of the cycle."""
+        count = np.isfinite(gaps).sum(axis=0)
+        if len(gaps) < 3 or not np.any(count >= 3):
+            return np.zeros(gaps.shape, dtype=bool)
+        filled = np.where(np.isnan(gaps), np.inf, gaps)
+        order = np.sort(filled, axis=0)
+        low = np.take_along_axis(order, np.maximum((count - 1) // 2, 0)[None], axis=0)[0]
+        middle = np.where(count >= 3, low, np.nan)
+        known = np.hypot(self.table.noise, self.table.residual)
+        spread = np.hypot(known, self._swing_gain * swing[:, :, None])
+        with np.errstate(invalid="ignore"):
+            return np.abs(gaps - middle) > 8.0 * spread
+
+    # -- analysis ---------------------------------------------------------------------------------
+
+    def innovation(self, compared: Comparison, excluded: NDArray[np.bool_]) -> Innovation:
+        """Return the innovations without some sensors (module, sensor)."""
+        observed = np.where(excluded, np.nan, compared.observed)
+        return innovation_statistics(compared.predicted, observed, compared.variance)
+
+    def assimilate(self, compared: Comparison, excluded: NDArray[np.bool_]) -> None:
+        """Correct state, parameters, biases and what was said in the past by observations, some sensors left out."""
+        observed = np.where(excluded, np.nan, compared.observed)
+        if not np.isfinite(observed).any():
+            return
+        found = analyse(compared.predicted, observed, compared.variance)
+        self.model.unpack(
+            [
+                transform(state, Analysis(found.weights[place]))
+                for state, place in zip(self.model.pack(), self.model.places)
+            ]
+        )
+        self.model.free = relax_to_prior_spread(
+            self.model.free, transform(self.model.free, found), RELAXATION
+        )
+        self.bias = transform(self.bias, found)
+        for tick in self.past.values():
+            tick.before = transform(tick.before, found)
+            tick.after = transform(tick.after, found)
+
+    def adapt(self, compared: Comparison, excluded: NDArray[np.bool_]) -> None:
+        """Follow the spread that innovations ask for."""
+        observed = np.where(excluded, np.nan, compared.observed)
+        self.inflation = self.inflation_rule.update(
+            self.inflation, compared.predicted, observed, compared.variance
+        )
+
+    def drift(self, span: float) -> None:
+        """Let parameters and biases wander for a time span [s], and give the modules their parameters."""
+        model = self.model
+        model.free = model.parameters.walk(model.free, span)
+        keep = np.exp(-span / BIAS_TIME)
+        noise = centred_normals(self.bias.shape, model.random, apart_from=model.free)
+        self.bias = keep * self.bias + np.sqrt(1.0 - keep**2) * self.table.bias[:, :, None] * noise
+        model.apply_parameters()
+
+    def reopen(self, modules: NDArray[np.bool_]) -> None:
+        """Give the parameters of modules that changed at least the spread of the prior again."""
+        if not modules.any():
+            return
+        free = self.model.free
+        mean, spread = free.mean(axis=2, keepdims=True), free.std(axis=2, ddof=1, keepdims=True)
+        wanted = np.maximum(self.model.parameters.spread[:, None] / np.maximum(spread, 1e-12), 1.0)
+        self.model.free = np.where(modules[:, None, None], mean + wanted * (free - mean), free)
+        self.model.apply_parameters()
+
+    # -- state ------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, NDArray]:
+        """Return all that a restart needs."""
+        saved = {f"model/{name}": values for name, values in self.model.snapshot().items()}
+        saved |= {"bias": self.bias.copy(), "inflation": self.inflation.copy()}
+        saved |= {
+            f"monitor/{name}": getattr(self.monitor, name).copy()
+            for name in ("weight", "total", "number", "square_weight")
+        }
+        for number, tick in self.past.items():
+            saved[f"past/{number}/before"], saved[f"past/{number}/after"] = tick.before, tick.after
+            saved[f"past/{number}/usable"] = np.array(tick.usable)
+            saved[f"past/{number}/span"] = np.array([tick.start, tick.end])
+            saved[f"past/{number}/swing"] = tick.swing
+        if self._power is not None:
+            saved["power"] = self._power
+        return saved
+
+    def restore(self, saved: Mapping[str, NDArray]) -> None:
+        """Continue from a snapshot."""
+        self.model.restore({k.removeprefix("model/"): v for k, v in saved.items() if k.startswith("model/")})
+        self.bias, self.inflation = np.array(saved["bias"]), np.array(saved["inflation"])
+        for name in ("weight", "total", "number", "square_weight"):
+            setattr(self.monitor, name, np.array(saved[f"monitor/{name}"]))
+        self._power = np.array(saved["power"]) if "power" in saved else None
+        numbers = {int(k.split("/")[1]) for k in saved if k.startswith("past/")}
+        self.past = {}
+        for n in sorted(numbers):
+            start, end = saved[f"past/{n}/span"]
+            self.past[n] = Predicted(
+                float(start), float(end),
+                *(np.array(saved[f"past/{n}/{part}"]) for part in ("before", "after", "usable", "swing")),
+            )  # fmt: skip

@@ -1,0 +1,477 @@
+"""One sub-center of the live twin, from samples to reports: align, screen, assimilate, and keep it all safe.
+
+A partition knows nothing of processes and networks. What it does depends on its samples only, not on the clock of the
+machine: a partition that is restored from a checkpoint and given its journal again is, bit for bit, where it was.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin import checkpoint
+from twin.environment_track import TickEnvironment
+from twin.errors import BadInput
+from twin.live.alarms import AlarmBook
+from twin.live.align import Aligner, Bin
+from twin.live.filter import Observations, SubCenterFilter
+from twin.live.group import PanelMaker
+from twin.live.journal import Journal, Samples
+from twin.live.model import ModelSettings, ModuleInputs, SubCenterModel
+from twin.live.report import CycleReport, make_report
+from twin.live.screen import Judgement, Screen
+from twin.live.sensors import EXTRAS, INPUTS, NAMES, SensorTable
+from twin.telemetry.dictionary import Dictionary
+
+if TYPE_CHECKING:
+    from twin.case import Case
+
+Array = NDArray[np.float64]
+
+SPAN = 1800.0
+"""Length of the stretches in which the environment is computed ahead [s]."""
+
+LONGEST_GAP = 6.0 * 3600.0
+"""Silence that is bridged by the model [s]; after more the state is found anew, with the parameters kept."""
+
+DEMAND_TIMES = {"recent": 600.0, "orbit": 6000.0}
+"""Times over which the power of the cards is averaged [s]."""
+
+FARTHEST = 30.0 * 86400.0
+"""A time further ahead than this is no time of a sample [s]."""
+
+
+@dataclass(frozen=True)
+class LiveSettings:
+    """How the live twin works.
+
+    Attributes
+    ----------
+    members : int
+        Of the ensembles.
+    step : float
+        Longest tick of the model [s].
+    cycle : float
+        Time between analyses [s].
+    late : float
+        How late a sample may be and still count [s].
+    hold : float
+        How long a cycle waits for missing samples while others go on [s].
+    checkpoint : float
+        Time between checkpoints [s].
+    orbits : float
+        How far forecasts look ahead.
+    seed : int
+    """
+
+    members: int = 28
+    step: float = 10.0
+    cycle: float = 30.0
+    late: float = 120.0
+    hold: float = 10.0
+    checkpoint: float = 600.0
+    orbits: float = 1.0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.members < 4:
+            raise BadInput(
+                f"live: {self.members} members; expected 4 or more (24 or more for good error bars)"
+            )
+        if not 0.0 < self.step <= self.cycle:
+            raise BadInput(
+                f"live: step of {self.step} s and cycle of {self.cycle} s; expected 0 < step <= cycle"
+            )
+
+
+@dataclass
+class Counts:
+    """What a partition has done: cycles, batches, restarts of the state after long gaps."""
+
+    cycles: int = 0
+    batches: int = 0
+    serial: int = -1
+    restarts: int = 0
+    backward: int = 0
+
+
+@dataclass
+class Partition:
+    """A sub-center of the live twin.
+
+    Attributes
+    ----------
+    case : Case
+    sub_center : int
+    settings : LiveSettings
+    panel : callable
+        Gives the reduced panel for the thermal parameters of a module.
+    folder : Path, optional
+        Of its journal and checkpoints; without it nothing is kept.
+    """
+
+    case: Case
+    sub_center: int
+    settings: LiveSettings
+    panel: PanelMaker
+    folder: Path | None = None
+    counts: Counts = field(default_factory=Counts, init=False)
+
+    def __post_init__(self) -> None:
+        s = self.settings
+        self.name = self.case.sub_centers[self.sub_center].name
+        self.dictionary = Dictionary.of_case(self.case)
+        self.table = SensorTable.of(self.dictionary, self.sub_center)
+        self.model = SubCenterModel(
+            self.case, self.sub_center, self.panel, ModelSettings(s.members, s.step, s.seed)
+        )
+        self._lag = int(np.ceil(s.late / s.step)) + 1
+        self._ahead = int(np.ceil(2.0 * s.cycle / s.step)) + 4
+        self.filter = SubCenterFilter(self.model, self.table, self._lag)
+        # A bin holds a tick; telemetry comes once a thermal step, so a few slots are plenty.
+        self.aligner = Aligner(
+            self.table.size,
+            self.table.all_noise,
+            self._lag + self._ahead,
+            max(4, int(np.ceil(2.0 * s.step / self.dictionary.period))),
+        )
+        self.screen = Screen(self.table)
+        self.alarms = AlarmBook(self.name)
+        self.judgement: Judgement | None = None
+        self.extras = {name: np.full(self.model.modules, np.nan) for name in EXTRAS}
+        self.demand: dict[str, Array] = {}
+        self.inputs: ModuleInputs | None = None
+        self.time = -np.inf
+        self.tick = 0
+        self._environments: deque[TickEnvironment] = deque()
+        self._chunk = 0
+        self._open_until = -np.inf
+        self._cycle_number = 0
+        self._held: list[Samples] = []
+        self._expected: NDArray[np.bool_] | None = None
+        self._seen: dict[int, Observations] = {}
+        self._saved_at = -np.inf
+        self.journal = None if self.folder is None else Journal(self.folder / "journal")
+
+    # -- samples ----------------------------------------------------------------------------------
+
+    def accept(self, serial: int, samples: Samples) -> list[CycleReport]:
+        """Take in samples: safe on disk first, then through all cycles that they complete.
+
+        Parameters
+        ----------
+        serial : int
+            Rises from batch to batch; one that was there before is not taken again.
+        samples : tuple of arrays
+            Parameter counted within the sub-center, time [s since mission start], value [SI], quality.
+
+        Raises
+        ------
+        RunFailed
+            If the journal cannot be written; the samples are not taken.
+        """
+        if serial <= self.counts.serial:
+            return []
+        if self.journal is not None:
+            self.journal.append(serial, samples)
+        return self._take(serial, samples)
+
+    def _take(self, serial: int, samples: Samples) -> list[CycleReport]:
+        self.counts.serial = serial
+        self.counts.batches += 1
+        self._held.append(samples)
+        reports = []
+        while True:
+            now = self._distribute()
+            if now is None or not self._cycle_is_ready(now):
+                break
+            reports.append(self._run_cycle())
+        if self.journal is not None and reports and self.time - self._saved_at >= self.settings.checkpoint:
+            self.save()
+        return reports
+
+    def _distribute(self) -> float | None:
+        """Put samples into the open bins, hold those ahead of them; return how far the source has come [s]."""
+        if not self._held:
+            return float(np.max(self.aligner.newest, initial=-np.inf)) if self.tick else None
+        parameter, time, value, quality = (np.concatenate(column) for column in zip(*self._held))
+        self._held = []
+        horizon = (self.time if np.isfinite(self.time) else 0.0) + FARTHEST
+        sane = np.isfinite(time) & (time < horizon) & (time >= 0.0)
+        if not sane.all():
+            self.aligner.add(parameter[~sane], np.full(int((~sane).sum()), np.nan), value[~sane])
+            parameter, time, value, quality = (v[sane] for v in (parameter, time, value, quality))
+        if not np.isfinite(self._open_until):
+            if time.size == 0:
+                return None
+            self._start_grid(float(np.sort(time)[min(len(time) - 1, self._quorum(len(time)))]))
+        inside = time <= self._open_until
+        if inside.all():
+            self.aligner.add(parameter, time, value, quality)
+        else:
+            self.aligner.add(parameter[inside], time[inside], value[inside], quality[inside])
+            rest = ~inside
+            self._held.append((parameter[rest], time[rest], value[rest], quality[rest]))
+        return self._watermark(time[~inside])
+
+    def _quorum(self, count: int) -> int:
+        """Samples that must agree on a time: a lone wrong clock moves nothing."""
+        return min(max(4, self.table.size // 20), max(count // 2, 1))
+
+    def _watermark(self, ahead: Array) -> float:
+        quorum = max(4, self.table.size // 20)
+        inside = self.aligner.newest[np.isfinite(self.aligner.newest)]
+        best = -np.inf
+        if inside.size:
+            k = min(quorum, inside.size) - 1
+            best = float(-np.partition(-inside, k)[k])
+        if ahead.size >= quorum:
+            best = max(best, float(-np.partition(-ahead, quorum - 1)[quorum - 1]))
+        return best
+
+    # -- cycles -----------------------------------------------------------------------------------
+
+    def _start_grid(self, first: float) -> None:
+        """Let the first cycle begin with the tick that the first samples are in."""
+        self._cycle_number = int(np.floor((first - 1e-6) / self.settings.cycle))
+        start = max(self._cycle_number, 0) * self.settings.cycle
+        self._cycle_number = max(self._cycle_number, 0)
+        self.time = start
+        self._chunk = int(start // SPAN)
+        self._environments.clear()
+        self._open_until = start
+        self._fill()
+
+    def _fill(self) -> None:
+        """Have ticks and bins open for the next cycles."""
+        while len(self._environments) < self._ahead:
+            begin = self._chunk * SPAN
+            for env in self.model.ticks(begin, begin + SPAN):
+                if env.time + env.dt > self._open_until + 1e-6:
+                    self._environments.append(env)
+            self._chunk += 1
+        for env in list(self._environments)[: self._ahead]:
+            end = env.time + env.dt
+            if end > self._open_until + 1e-6 and end <= self.time + 2.0 * self.settings.cycle + 1e-6:
+                self.aligner.open_bin(self._open_until, end)
+                self._open_until = end
+
+    def _cycle_ticks(self) -> list[TickEnvironment]:
+        end = (self._cycle_number + 1) * self.settings.cycle
+        near = 0.011 * self.settings.step
+        return [env for env in self._environments if env.time + env.dt <= end + near]
+
+    def _cycle_is_ready(self, now: float) -> bool:
+        """Whether all have reported in the last tick of the cycle, or the source has gone on without them."""
+        ticks = self._cycle_ticks()
+        end = ticks[-1].time + ticks[-1].dt
+        if now >= end + self.settings.hold:
+            return True
+        if now < end - 1e-6 or self._expected is None:
+            return False
+        last = self.tick + len(ticks) - 1
+        return bool(np.all(self.aligner.reported(last) | ~self._expected))
+
+    def _run_cycle(self) -> CycleReport:
+        """Predict and analyse one cycle."""
+        ticks = self._cycle_ticks()
+        seen = self._late_observations()
+        last: Bin | None = None
+        reported = np.zeros(self.table.size, dtype=bool)
+        if self._seen_nothing_for(LONGEST_GAP):
+            self.inputs = None
+        for env in ticks:
+            number = self.tick
+            bin_ = self.aligner.read(number)
+            end = env.time + env.dt
+            readings = self.screen.clean(bin_, end, env.dt)
+            reported |= bin_.number > 0
+            inputs = self._inputs_of(readings)
+            if self.inputs is None:
+                self._begin(env.time, inputs, readings)
+            self.inputs = inputs
+            self._follow_demand(inputs.card_power, env.dt)
+            self.filter.predict(number, env, inputs)
+            if np.isfinite(readings[self.table.place]).any():
+                seen[number] = self._observations(bin_, readings)
+            self._keep_extras(readings)
+            last = bin_ if bin_.number.any() else last
+            self._environments.popleft()
+            self.tick += 1
+            self.time = end
+        compared = self.filter.compare(seen)
+        judgement = self.screen.judge(self.filter, compared, self.time)
+        innovation = self.filter.innovation(compared, judgement.excluded)
+        self.filter.monitor.add(innovation)
+        self.filter.assimilate(compared, judgement.excluded)
+        self.filter.adapt(compared, judgement.excluded)
+        self.filter.reopen(judgement.changed)
+        self.filter.drift(self.settings.cycle)
+        self.judgement = judgement
+        self.counts.cycles += 1
+        self._cycle_number += 1
+        if reported.any():
+            self._expected = reported
+        self._fill()
+        return make_report(self, innovation, judgement)
+
+    def _seen_nothing_for(self, span: float) -> bool:
+        newest = float(
+            np.max(self.screen.last_time, initial=-np.inf, where=np.isfinite(self.screen.last_time))
+        )
+        gone = np.isfinite(newest) and self.time - newest > span
+        if gone:
+            self.counts.restarts += 1
+            self.screen.last_time[:] = np.nan
+        return bool(gone)
+
+    def _begin(self, time: float, inputs: ModuleInputs, readings: Array) -> None:
+        first = {name: readings[self.table.place[:, k]] for k, name in enumerate(NAMES)}
+        self.filter.begin(time, inputs, first)
+
+    def _inputs_of(self, readings: Array) -> ModuleInputs:
+        """Power of cards and terminals from the readings of a tick; the last ones where there are none."""
+        known = self.inputs
+        values = {}
+        for name in INPUTS:
+            new = readings[self.table.inputs[name]]
+            old = self._guess(name) if known is None else getattr(known, name)
+            values[name] = np.where(np.isnan(new), old, new)
+        return ModuleInputs(**values)
+
+    def _follow_demand(self, power: Array, dt: float) -> None:
+        """Keep running means of the cards' power: what forecasts take for the power to come."""
+        for name, span in DEMAND_TIMES.items():
+            mean = self.demand.get(name, power)
+            self.demand[name] = mean - np.expm1(-dt / span) * (power - mean)
+
+    def _guess(self, name: str) -> Array:
+        if name == "relay_power":
+            return np.zeros(self.model.modules)
+        if name == "cards_running":
+            return self.model.cards
+        return self.model.cards * self.model.per_module([0.7 * g.card.power_limit for g in self.model.groups])
+
+    def _observations(self, bin_: Bin, readings: Array) -> Observations:
+        place = self.table.place
+        value = readings[place]
+        return Observations(value, bin_.time[place], np.where(np.isnan(value), 0, bin_.number[place]))
+
+    def _late_observations(self) -> dict[int, Observations]:
+        """Return what came late for ticks that are analysed already but still remembered."""
+        seen = {}
+        for number in sorted(self.filter.past):
+            if number < self.aligner.first:
+                continue
+            late = self.aligner.late(number)
+            if late is None:
+                continue
+            value = late.value.copy()
+            value[(value < self.table.low) | (value > self.table.high)] = np.nan
+            if np.isfinite(value[self.table.place]).any():
+                seen[number] = self._observations(late, value)
+        return seen
+
+    def _keep_extras(self, readings: Array) -> None:
+        for name, at in self.table.extras.items():
+            new = readings[at]
+            self.extras[name] = np.where(np.isnan(new), self.extras[name], new)
+
+    # -- keeping ----------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Return all that a restart needs."""
+        saved: dict[str, NDArray[Any]] = {
+            "time": np.array(self.time), "tick": np.array(self.tick), "chunk": np.array(self._chunk),
+            "cycle_number": np.array(self._cycle_number), "open_until": np.array(self._open_until),
+            "counts": np.array([getattr(self.counts, n) for n in _COUNTS]),
+            "settings": np.array([self.settings.members, self.settings.step, self.settings.cycle, self.settings.late]),
+            "alarms": np.frombuffer(self.alarms.as_json().encode(), dtype=np.uint8),
+        }  # fmt: skip
+        for prefix, part in (("filter", self.filter), ("aligner", self.aligner), ("screen", self.screen)):
+            saved |= {f"{prefix}/{name}": values for name, values in part.snapshot().items()}
+        saved |= {f"extra/{name}": values for name, values in self.extras.items()}
+        saved |= {f"demand/{name}": values for name, values in self.demand.items()}
+        if self.inputs is not None:
+            saved |= {f"input/{name}": getattr(self.inputs, name) for name in INPUTS}
+        if self._expected is not None:
+            saved["expected"] = self._expected
+        for i, column in enumerate(("parameter", "time", "value", "quality")):
+            if self._held:
+                saved[f"held/{column}"] = np.concatenate([samples[i] for samples in self._held])
+        return saved
+
+    def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from a snapshot.
+
+        Raises
+        ------
+        BadInput
+            If it is of another case or other settings.
+        """
+        s = self.settings
+        if not np.array_equal(saved["settings"], [s.members, s.step, s.cycle, s.late]):
+            raise BadInput(
+                f"live: the checkpoint of '{self.name}' has members, step, cycle and lateness "
+                f"{[float(v) for v in saved['settings']]}; give the same ones, or start without --resume"
+            )
+        try:
+            for prefix, part in (("filter", self.filter), ("aligner", self.aligner), ("screen", self.screen)):
+                start = f"{prefix}/"
+                part.restore({k.removeprefix(start): v for k, v in saved.items() if k.startswith(start)})
+        except (KeyError, ValueError) as error:
+            raise BadInput(
+                f"live: the checkpoint of '{self.name}' is of another case ({error}); start without --resume"
+            ) from error
+        self.time, self.tick = float(saved["time"]), int(saved["tick"])
+        self._cycle_number, self._open_until = int(saved["cycle_number"]), float(saved["open_until"])
+        for name, value in zip(_COUNTS, saved["counts"]):
+            setattr(self.counts, name, int(value))
+        self.alarms.restore(saved["alarms"].tobytes().decode())
+        self.extras = {name: np.array(saved[f"extra/{name}"]) for name in EXTRAS}
+        self.demand = {n: np.array(saved[f"demand/{n}"]) for n in DEMAND_TIMES if f"demand/{n}" in saved}
+        if "input/card_power" in saved:
+            self.inputs = ModuleInputs(**{name: np.array(saved[f"input/{name}"]) for name in INPUTS})
+        self._expected = np.array(saved["expected"]) if "expected" in saved else None
+        if "held/time" in saved:
+            columns = (np.array(saved[f"held/{n}"]) for n in ("parameter", "time", "value", "quality"))
+            self._held = [tuple(columns)]  # type: ignore[list-item]
+        self._restore_ticks()
+        self._saved_at = self.time
+
+    def _restore_ticks(self) -> None:
+        """Compute the environment from the present tick on again."""
+        self._environments.clear()
+        self._chunk = int(self.time // SPAN)
+        while len(self._environments) < self._ahead:
+            begin = self._chunk * SPAN
+            for env in self.model.ticks(begin, begin + SPAN):
+                if env.time + env.dt > self.time + 1e-6:
+                    self._environments.append(env)
+            self._chunk += 1
+
+    def save(self) -> None:
+        """Write a checkpoint, and drop the part of the journal that it makes needless."""
+        assert self.folder is not None and self.journal is not None
+        checkpoint.save(self.folder / "checkpoint.npz", self.snapshot())
+        self.journal.rotate()
+        self.journal.forget(self.counts.serial)
+        self._saved_at = self.time
+
+    def resume(self) -> Iterator[CycleReport]:
+        """Go back to the last checkpoint, and through the journal from there; yield the reports of its cycles."""
+        assert self.folder is not None and self.journal is not None
+        path = self.folder / "checkpoint.npz"
+        if path.is_file():
+            self.restore(checkpoint.load(path))
+        for serial, samples in self.journal.replay(self.counts.serial):
+            yield from self._take(serial, samples)
+
+
+_COUNTS = ("cycles", "batches", "serial", "restarts", "backward")

@@ -1,0 +1,138 @@
+"""Where partitions run: one process, a local cluster or a remote scheduler, behind the same two calls."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twin.errors import BadInput, RunFailed
+from twin.live.host import PLUGIN, Host, on_worker
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+START_PATIENCE = 60.0
+"""How long workers may take to come up [s]."""
+
+
+class Pool(Protocol):
+    """Calls methods of the host that has a partition."""
+
+    async def call(self, method: str, sub_center: int, *arguments: Any) -> Any:
+        """Return what the method of the host of a sub-center returns."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class OneProcess:
+    """All partitions in this process.
+
+    One thread does the work: the compiled kernels use all cores, and may not be entered twice.
+
+    Parameters
+    ----------
+    host : Host
+    """
+
+    def __init__(self, host: Host):
+        self.host = host
+        self._thread = ThreadPoolExecutor(1, "live")
+
+    async def call(self, method: str, sub_center: int, *arguments: Any) -> Any:
+        """Return what the method of the host returns."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, getattr(self.host, method), sub_center, *arguments)
+
+    async def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()
+
+
+class Cluster:
+    """Partitions in the workers of a Dask cluster; each goes to a worker of its own as far as there are enough.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Asynchronous.
+    owned : object, optional
+        Cluster that is closed with it.
+    """
+
+    def __init__(self, client: Client, owned: Any = None):
+        self.client, self._owned = client, owned
+        self._calls = 0
+
+    @classmethod
+    async def local(cls, host: Host, workers: int) -> Cluster:
+        """Start a cluster on this machine."""
+        from distributed import Client, LocalCluster
+
+        cluster = await LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None,
+            asynchronous=True, silence_logs=50,
+        )  # fmt: skip
+        client = await Client(cluster, asynchronous=True)
+        return await cls(client, cluster)._ready(host)
+
+    @classmethod
+    async def remote(cls, host: Host, address: str) -> Cluster:
+        """Use a scheduler that runs already.
+
+        Raises
+        ------
+        BadInput
+            If it does not answer.
+        """
+        from distributed import Client
+
+        try:
+            client = await Client(address, asynchronous=True, timeout=START_PATIENCE)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise BadInput(f"--scheduler {address}: no scheduler answers there ({error})") from None
+        return await cls(client)._ready(host)
+
+    async def _ready(self, host: Host) -> Cluster:
+        if host.folder is None:
+            raise BadInput("live: a cluster needs --out, a folder on a disk that all workers share")
+        await self.client.register_plugin(host, name=PLUGIN)
+        return self
+
+    async def workers(self) -> list[str]:
+        """Addresses of the workers, in order."""
+        info = await self.client.scheduler.identity()
+        return sorted(info["workers"])
+
+    async def call(self, method: str, sub_center: int, *arguments: Any) -> Any:
+        """Return what the method of the host of a sub-center returns.
+
+        Raises
+        ------
+        RunFailed
+            If no worker is left for too long.
+        """
+        for _ in range(int(START_PATIENCE / 0.5)):
+            names = await self.workers()
+            if names:
+                break
+            await asyncio.sleep(0.5)
+        else:
+            raise RunFailed(f"live: no worker for {START_PATIENCE:g} s")
+        self._calls += 1
+        # As long as workers stay, a sub-center stays with its worker; when one dies, the scheduler finds another.
+        home = names[sub_center % len(names)]
+        future = self.client.submit(
+            on_worker, method, sub_center, *arguments, key=f"live-{method}-{sub_center}-{self._calls}",
+            workers=[home], allow_other_workers=True, pure=False, retries=5,
+        )  # fmt: skip
+        return await future
+
+    async def close(self) -> None:
+        """Leave the cluster, and end it if it was started here."""
+        await self.client.close()
+        if self._owned is not None:
+            await self._owned.close()
