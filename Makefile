@@ -2,16 +2,22 @@
 RUN := env/run
 OUT ?= out
 
-.PHONY: help demo test test-all test-next fuzz lint format bench verify docs images lock clean
+.PHONY: help demo demo-satellite test test-all test-next fuzz lint format bench verify docs images lock clean
 help:
-	@echo "make demo      run a real case and show what comes out (table, result.zarr, report, pictures)"
+	@echo "make demo      run the gigawatt plant for an orbit (table, result.zarr, report, pictures)"
+	@echo "make demo-satellite   the first satellite on finite elements"
 	@echo "make test      the tests        make test-all   with the slow ones"
 	@echo "make fuzz      broken input     make test-next  the tests on the newest dolfinx of Debian"
 	@echo "make lint      ruff and mypy    make format     put the code in form"
 	@echo "make verify    the reference cases: expected, obtained, error, tolerance"
 	@echo "make bench     the benchmarks   make docs       regenerate the tables and figures of docs/verification"
 
+# One orbit of the gigawatt plant; the reduced model of its modules is trained first, once.
 demo:
+	$(RUN) twin run cases/gigawatt.yaml --duration "1 orbit" --out $(OUT)/gigawatt
+
+# Finite elements throughout: one satellite for three orbits.
+demo-satellite:
 	$(RUN) twin run cases/experimental-satellite.yaml --out $(OUT)/experimental-satellite
 
 test:
@@ -45,7 +51,7 @@ docs:
 	$(RUN) python docs/generate.py
 
 # The pictures of README.md, from the demo.
-images: demo
+images: demo-satellite
 	$(RUN) python docs/make_images.py $(OUT)/experimental-satellite
 
 # The lock names exact versions and hashes, never where they come from.
