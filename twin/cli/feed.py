@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time as clock
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +35,11 @@ def feed(
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="tcp://HOST:PORT|udp://HOST:PORT|FILE", help="Where packets go."),
+        typer.Option(
+            "--to",
+            metavar="tcp://HOST:PORT|udp://HOST:PORT|FILE",
+            help="Where packets go; FILE.csv and FILE.parquet take samples.",
+        ),
     ] = None,
     rate: Annotated[
         str, typer.Option("--rate", help="Mission time over wall time: 1x, 20x, max. A file is always max.")
@@ -221,13 +225,14 @@ class _Watch:
 
 
 def _send(
-    built: Iterable[Shipment], target: Endpoint | Path, pace: float, patience: float | None, watch: _Watch
+    built: Feed, target: Endpoint | Path, pace: float, patience: float | None, watch: _Watch
 ) -> dict[str, int]:
-    from twin.feed.session import record, transmit
+    from twin.feed.session import record, record_samples, transmit
     from twin.telemetry import Transmitter
 
     if isinstance(target, Path):
-        return {"sent": record(built, target, watch), "dropped": 0, "connections": 0}
+        keep = record_samples if target.suffix in (".csv", ".parquet") else record
+        return {"sent": keep(built, target, watch), "dropped": 0, "connections": 0}
     transmitter = Transmitter(target, patience)
 
     async def session() -> None:

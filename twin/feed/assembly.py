@@ -15,12 +15,12 @@ from twin.errors import BadInput
 from twin.feed.faults import Fault, parse_fault
 from twin.feed.hidden import FACTORS, HiddenPlant, drawn_factors
 from twin.feed.link import Link
-from twin.feed.replay import replayed
 from twin.feed.sensors import SensorErrors, Sensors
 from twin.feed.session import Feed, simulated
 from twin.feed.truth import Truth
 from twin.plant import Plant, reference_orbit
 from twin.telemetry.dictionary import Dictionary
+from twin.telemetry.replay import replayed
 
 if TYPE_CHECKING:
     import xarray as xr

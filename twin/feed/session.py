@@ -17,12 +17,15 @@ from twin.feed.hidden import HiddenPlant
 from twin.feed.link import Link
 from twin.feed.sensors import Sensors
 from twin.feed.truth import Truth
+from twin.telemetry.decoding import Decoder
 from twin.telemetry.dictionary import Dictionary
 from twin.telemetry.observation import Observer, packet_values, parameter_vector
 from twin.telemetry.packets import Encoder
+from twin.telemetry.recordings import write_samples
+from twin.telemetry.samples import SampleBatch
 from twin.telemetry.transport import Transmitter
 
-__all__ = ["Feed", "Shipment", "record", "simulated", "transmit"]
+__all__ = ["Feed", "Shipment", "record", "record_samples", "simulated", "transmit"]
 
 Floats = NDArray[np.float64]
 Source = Iterable[tuple[float, Floats, Floats]]
@@ -52,7 +55,7 @@ def simulated(
     Yields
     ------
     time, values, delay
-        As of `twin.feed.replay.replayed`.
+        As of `twin.telemetry.replay.replayed`.
     """
     observer = Observer(hidden.plant, hidden.dictionary)
     relay = hidden.plant.relay
@@ -134,6 +137,26 @@ def record(feed: Iterable[Shipment], path: Path, watch: Callable[[Shipment], Non
     except OSError as error:
         raise RunFailed(f"{path}: cannot be written ({error.strerror}); {count} packets were made") from None
     return count
+
+
+def record_samples(feed: Feed, path: Path, watch: Callable[[Shipment], None] | None = None) -> int:
+    """Write what a receiver decodes to ``*.csv`` or ``*.parquet``; return the number of packets.
+
+    Raises
+    ------
+    RunFailed
+        If the file cannot be written.
+    """
+    decoder = Decoder(feed.dictionary)
+
+    def decoded() -> Iterator[SampleBatch]:
+        for shipment in feed:
+            yield decoder.samples(b"".join(shipment.packets))
+            if watch is not None:
+                watch(shipment)
+
+    write_samples(path, feed.dictionary, decoded())
+    return decoder.counts.packets
 
 
 async def transmit(

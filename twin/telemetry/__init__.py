@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from twin.telemetry.endpoints import Endpoint, parse_endpoint
     from twin.telemetry.observation import Observer, packet_values, parameter_vector
     from twin.telemetry.packets import Encoder
+    from twin.telemetry.recordings import read_samples, write_samples
+    from twin.telemetry.replay import replayed
     from twin.telemetry.samples import Quality, SampleBatch
     from twin.telemetry.transport import Receiver, Transmitter, read_file
 
 __all__ = [
     "Counts", "Decoder", "Dictionary", "Encoder", "Endpoint", "Observer", "PacketBlock", "Parameter", "Quality",
     "Receiver", "SampleBatch", "Transmitter", "packet_values", "parameter_vector", "parse_endpoint", "read_file",
+    "read_samples", "replayed", "write_samples",
 ]  # fmt: skip
 
 _PLACES = {
@@ -29,6 +32,8 @@ _PLACES = {
     "endpoints": ("Endpoint", "parse_endpoint"),
     "observation": ("Observer", "packet_values", "parameter_vector"),
     "packets": ("Encoder",),
+    "recordings": ("read_samples", "write_samples"),
+    "replay": ("replayed",),
     "samples": ("Quality", "SampleBatch"),
     "transport": ("Receiver", "Transmitter", "read_file"),
 }

@@ -1,6 +1,7 @@
 """Encoding and decoding: header bits against the standard, round trips, damage of all kinds."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_pieces_of_any_size_give_the_same(dictionary, cuts):
     data = b"".join(stream(dictionary))
     whole = Decoder(dictionary).samples(data, last=True).by_time()
     decoder, edges = Decoder(dictionary), [0, *sorted(min(c, len(data)) for c in cuts), len(data)]
-    parts = [decoder.samples(data[a:b]) for a, b in zip(edges, edges[1:])]
+    parts = [decoder.samples(data[a:b]) for a, b in pairwise(edges)]
     joined = type(whole).concatenate(parts).by_time()
     np.testing.assert_array_equal(joined.parameter, whole.parameter)
     np.testing.assert_array_equal(joined.value, whole.value)

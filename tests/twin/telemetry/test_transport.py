@@ -153,7 +153,7 @@ def test_two_feeds_on_one_port_are_told():
 
 def test_nobody_there_in_time_is_a_failed_run():
     place = Endpoint("tcp", "127.0.0.1", free_port())
-    with pytest.raises(RunFailed, match="nobody there after 0.5 s"):
+    with pytest.raises(RunFailed, match=r"nobody there after 0\.5 s"):
         asyncio.run(Transmitter(place, 0.5).open())
 
 
@@ -190,5 +190,5 @@ def test_endpoints():
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(BadInput, match="nothing.ccsds"):
+    with pytest.raises(BadInput, match=r"nothing\.ccsds"):
         list(read_file(tmp_path / "nothing.ccsds"))
