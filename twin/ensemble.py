@@ -19,7 +19,7 @@ from twin import component_models
 from twin.case import Case
 from twin.case.module_class import ModuleClass, ModuleSpread
 from twin.ensemble_cards import CardLots, SampledFleet
-from twin.ensemble_kinds import jobs_of, kinds_of
+from twin.ensemble_kinds import clock_of, jobs_of, kinds_of
 from twin.ensemble_outcome import FleetWatch, OrbitOutcome, OrbitRecord
 from twin.ensemble_samples import DesignOrbit, Samples, mixed_ticks, module_variation
 from twin.ensemble_surfaces import SampledSurfaces
@@ -32,7 +32,6 @@ from twin.module_view import ModuleView
 from twin.orbit import EARTH_RADIUS, Orbit
 from twin.plant import module_view, reference_orbit
 from twin.relay_network import RelayTick
-from twin.workload import Workload
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -129,11 +128,7 @@ class Ensemble:
     def _build_load(self, cards: int) -> None:
         count, jobs = self.count, jobs_of(self.case)
         self.jobs = tuple(jobs)
-        # One module is enough to hold the clock of all jobs.
-        self.clock = Workload(
-            [replace(j, cards=1, sub_center=None, submit_time=0.0) for j in jobs], [max(len(jobs), 1)]
-        )
-        self.clock.schedule(0.0)
+        self.clock = clock_of(jobs)
         row, held, share = [], [], []
         for number, kind in enumerate(self.kinds):
             for sample in range(count):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -74,3 +75,11 @@ def jobs_of(case: Case) -> list[Job]:
     """Return the jobs of a case, recorded power replayed on the cards of its first class."""
     card = component_models.card(next(iter(case.module_classes.values())), "card")
     return [job(spec, case, card) for spec in case.workload.jobs]
+
+
+def clock_of(jobs: Sequence[Job]) -> Workload:
+    """Return the activity of jobs over time: a workload in which each of them runs from the start on a card."""
+    alone = [replace(j, cards=1, sub_center=None, submit_time=0.0) for j in jobs]
+    clock = Workload(alone, [max(len(jobs), 1)])
+    clock.schedule(0.0)
+    return clock

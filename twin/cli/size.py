@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twin.cli.console import output_console, print_json, print_table, progress
+from twin.cli.console import error_console, output_console, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from twin.sizing import Sizing
 
 __all__ = ["size"]
 
-YEAR = 365.25 * 86400.0
-
 
 def size(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="Case file (YAML).", show_default=False)],
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, help="Draws of what is uncertain, at every age; 0 for none.")
+    ] = 256,
+    method: Annotated[str, typer.Option("--method", help="sobol, or lhs for a Latin hypercube.")] = "sobol",
+    studies: Annotated[
+        bool, typer.Option(help="What-ifs, throttling over area, years from launch, trade with mass.")
+    ] = True,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder of the sizing; out/NAME-size unless given.", show_default=False),
@@ -27,90 +32,151 @@ def size(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a value; may be given several times."),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            help="Address of a Dask scheduler; a local cluster unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=0, help="Processes of the local cluster; 0: this process.", show_default=False
+        ),
+    ] = None,
+    pictures: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON.")] = False,
 ) -> None:
-    r"""Size the radiators of every sub-center: worst orbit, area needed, margins, closed forms.
+    r"""Size the radiators of every sub-center: worst orbit, area needed, margins, uncertainty, trade.
 
     \b
     Examples:
         twin size cases/gigawatt.yaml
-        twin size cases/gigawatt.yaml --set sizing.margin.policy=ecss
+        twin size cases/gigawatt.yaml --samples 1000 --set sizing.margin.policy=ecss
+        twin size cases/constellation-200kw.yaml --samples 0 --no-studies
     """
     from twin.case import Case
+    from twin.errors import BadInput
+    from twin.sizing import SizingOptions
     from twin.sizing import size as size_case
+    from twin.sizing.dataset import write_sizing
+    from twin.sizing.size import STUDIES
+    from twin.sweep_cluster import workers as cluster
 
+    if method not in ("sobol", "lhs"):
+        raise BadInput(f"--method {method}: expected sobol or lhs")
     loaded = Case.load(case, set_ or ())
-    with progress(f"sizing {loaded.name}", 1.0) as bar:
-        sizing = size_case(loaded, watch=lambda what, share: bar.update(share, what))
+    folder = out if out is not None else Path("out") / f"{loaded.name}-size"
+    options = SizingOptions(samples, method, STUDIES if studies else ())  # type: ignore[arg-type]
+    with progress(f"sizing {loaded.name}", 1.0) as bar, cluster(scheduler, workers) as at:
+        sizing = size_case(loaded, options, at, watch=lambda what, share: bar.update(share, what))
+    target = write_sizing(sizing, folder)
     if as_json:
         print_json(summary(sizing))
     else:
         print_sizing(sizing)
+    _warn(sizing)
+    if pictures:
+        from viz.sizing_plots import write_sizing_plots
+
+        write_sizing_plots(target, folder / "pictures")
+    if not as_json:
+        output_console().print(f"\nin {folder}: sizing.zarr (xarray), pictures/", markup=False)
 
 
 def summary(sizing: Sizing) -> dict[str, object]:
     """Return the figures of a sizing as JSON types."""
+    from twin.sizing.tables import area_rows, design_rows, sensitivity_rows, what_if_rows
+
     return {
         "case": sizing.case.name,
         "margin": sizing.margin.name,
-        "sub_centers": [
-            {
-                "name": part.name,
-                "design_area": part.design_area,
-                "design_case": {
-                    "start": part.design_case.start.isoformat(),
-                    "environment": part.design_case.environment,
-                    "orientation": str(part.design_case.orientation),
-                    "load_time": part.design_case.load_time,
-                },
-                "areas": [
-                    {
-                        "age": float(part.nominal.ages[k]),
-                        "closed_form": part.closed_area(k),
-                        "needed": float(part.nominal.needed[k]) * part.design_area,
-                        "required": float(part.nominal.required[k]) * part.design_area,
-                        "binding": part.nominal.binding[k],
-                        "at_least": bool(part.nominal.at_least[k]),
-                    }
-                    for k in range(part.nominal.ages.size)
-                ],
-            }
-            for part in sizing.sub_centers
-        ],
+        "areas": area_rows(sizing),
+        "design_cases": design_rows(sizing),
+        "what_if": what_if_rows(sizing),
+        "sensitivity": sensitivity_rows(sizing),
     }
 
 
 def print_sizing(sizing: Sizing) -> None:
     """Print the tables of a sizing."""
+    from twin.sizing.tables import area_rows, design_rows, sensitivity_rows, what_if_rows
+
+    def area(value: object) -> str:
+        return "–" if value is None else f"{value:,.1f}"
+
     rows = []
-    for part in sizing.sub_centers:
-        for k, age in enumerate(part.nominal.ages):
-            nominal = part.nominal
-            less = "≤ " if nominal.at_least[k] else ""
-            rows.append(
-                (
-                    part.name,
-                    f"{age / YEAR:g}",
-                    f"{part.design_area:,.1f}",
-                    f"{part.closed_area(k):,.1f}",
-                    f"{less}{nominal.needed[k] * part.design_area:,.1f}",
-                    f"{less}{nominal.required[k] * part.design_area:,.1f}",
-                    f"{100.0 * (1.0 / nominal.required[k] - 1.0):+.1f} %",
-                    nominal.binding[k],
-                )
+    for row in area_rows(sizing):
+        less = "≤ " if row["at_least"] else ""
+        rows.append(
+            (
+                row["sub_center"], f"{row['age']:g}", area(row["design"]), area(row["closed_form"]),
+                less + area(row["needed"]), area(row["p50"]), area(row["p95"]), less + area(row["required"]),
+                f"{100.0 * row['spare']:+.1f} %" if row["spare"] is not None else "–", row["binding"],
             )
+        )  # fmt: skip
     heads = (
-        "sub-center", "age [yr]", "design [m²]", "closed form [m²]", "needed [m²]",
-        f"with margin ({sizing.margin.name}) [m²]", "design over that", "decided by",
+        "sub-center", "age [yr]", "design", "closed form", "needed", "P50", "P95",
+        f"with margin ({sizing.margin.name})", "design over that", "decided by",
     )  # fmt: skip
-    print_table(f"{sizing.case.name}: radiator area, one face", heads, rows)
-    console = output_console()
+    print_table(f"{sizing.case.name}: radiator area in m², one face", heads, rows)
+    for row in design_rows(sizing):
+        output_console().print(row["text"], markup=False)
+    changes = what_if_rows(sizing)
+    if changes:
+        print_table(
+            "what if (design as it is, in the worst orbit)",
+            (
+                "sub-center", "what", "throttled [%]", "by power [%]", "work [%]", "junction p99 [°C]", "supply [°C]",
+                "area needed [m²]",
+            ),
+            [
+                (
+                    row["sub_center"], row["what_if"], _number(row["throttled_fraction"], 100.0),
+                    _number(row["throttled_fraction_power"], 100.0), _number(row["work"], 100.0),
+                    _celsius(row["junction_temperature_p99"]), _celsius(row["coolant_supply_temperature_max"]),
+                    area(row["needed"]),
+                )
+                for row in changes
+            ],
+        )  # fmt: skip
+    drives = sensitivity_rows(sizing)
+    if drives:
+        print_table(
+            "what drives the area (worst age)",
+            ("sub-center", "variable", "first order", "total", "area at its P5 / P95 [%]"),
+            [
+                (
+                    row["sub_center"], row["variable"], f"{row['first_order']:.2f}", f"{row['total_order']:.2f}",
+                    f"{100.0 * row['swing'][0]:+.1f} / {100.0 * row['swing'][1]:+.1f}",
+                )
+                for row in drives
+            ],
+        )  # fmt: skip
+
+
+def _number(value: float | None, scale: float) -> str:
+    return "–" if value is None else f"{scale * value:.2f}"
+
+
+def _celsius(value: float | None) -> str:
+    return "–" if value is None else f"{value - 273.15:.1f}"
+
+
+def _warn(sizing: Sizing) -> None:
+    """Say what failed: it is kept in the dataset with its error."""
+    console = error_console()
     for part in sizing.sub_centers:
-        found = part.design_case
-        hour = found.load_time / 3600.0
-        console.print(
-            f"{part.name}: worst orbit starts {found.start:%Y-%m-%d %H:%M} UTC, environment {found.environment}, "
-            f"radiator {found.orientation} leaning {57.29578 * found.pointing:.1f}°, load of {hour:.0f} h after the "
-            f"start; coldest panel {found.panel_min - 273.15:.1f} °C on {found.coldest:%Y-%m-%d}",
-            markup=False,
-        )
+        for name, error in part.failures.items():
+            console.print(f"warning: {part.name}: study {name} failed: {error}", markup=False, style="yellow")
+        for sampled in part.sampled:
+            if sampled.errors:
+                first = next(iter(sampled.errors.items()))
+                console.print(
+                    f"warning: {part.name}: {len(sampled.errors)} samples failed twice, such as sample {first[0]}: "
+                    f"{first[1]}",
+                    markup=False,
+                    style="yellow",
+                )

@@ -2,6 +2,6 @@
 
 from twin.sizing.margins import POLICIES, MarginPolicy
 from twin.sizing.panels import Panels
-from twin.sizing.size import Sizing, SubCenterSizing, size
+from twin.sizing.size import Sizing, SizingOptions, SubCenterSizing, size
 
-__all__ = ["POLICIES", "MarginPolicy", "Panels", "Sizing", "SubCenterSizing", "size"]
+__all__ = ["POLICIES", "MarginPolicy", "Panels", "Sizing", "SizingOptions", "SubCenterSizing", "size"]

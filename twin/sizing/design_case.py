@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from twin import component_models
 from twin.attitude import Orientation
 from twin.case import Case
-from twin.ensemble import DesignOrbit, Ensemble, Samples
+from twin.ensemble import DesignOrbit, Ensemble, OrbitOutcome, Samples
+from twin.ensemble_kinds import clock_of, jobs_of, kinds_of
 from twin.environment import EnvironmentSet
 from twin.errors import RunFailed
 from twin.orbit import TROPICAL_YEAR
 from twin.plant import reference_orbit
 from twin.shadow import beta_angle
-from twin.sizing.area import size_samples
+from twin.sizing.area import fan_areas
 from twin.sizing.limits import CONSTRAINTS
 from twin.sizing.panels import Panels
 
@@ -31,7 +32,13 @@ COARSE_STEP = 60.0
 
 COARSE_CARD_STEP = 10.0
 
-COARSE_TOLERANCE = 4e-3
+CLEARLY = 2e-3
+"""Relative difference of areas that counts when load hours are compared."""
+
+GUESS = 0.8
+
+SEARCH_FAN = 7
+"""Areas of each day and condition that fly at once."""
 
 HOURS = 24
 
@@ -67,7 +74,7 @@ class DesignCase:
     coldest : datetime
         Day on which the radiator gets coldest.
     panel_min, coolant_min : float
-        Coldest of panels and coolant at the design's own area in the search [K].
+        Coldest of panels and coolant with the largest radiator of the search [K].
     """
 
     start: datetime
@@ -134,18 +141,19 @@ def _days(case: Case) -> tuple[datetime, ...]:
     return tuple(first + timedelta(seconds=shift + k * TROPICAL_YEAR / count) for k in range(count))
 
 
-def _hottest_hour(ensemble: Ensemble, period: float) -> float:
+def _hottest_hour(case: Case, center: int, period: float) -> float:
     """Start of the orbit with the highest mean load of the jobs, by cards [s since the run's start]."""
-    if not ensemble.jobs:
+    jobs = jobs_of(case)
+    if not jobs:
         return 0.0
-    counts = np.array([kind.count * kind.design.racks.cards for kind in ensemble.kinds], dtype=float)
-    weight = np.zeros(len(ensemble.jobs))
-    for kind, cards in zip(ensemble.kinds, counts):
+    weight = np.zeros(len(jobs))
+    for kind in kinds_of(case, center):
         for job, share in kind.jobs:
             if job >= 0:
-                weight[job] += share * cards
+                weight[job] += share * kind.count * kind.design.racks.cards
+    clock = clock_of(jobs)
     starts = np.arange(HOURS) * 86400.0 / HOURS
-    load = [float(weight @ ensemble.clock.activity(start, period)) for start in starts]
+    load = [float(weight @ clock.activity(start, period)) for start in starts]
     return float(starts[int(np.argmax(load))])
 
 
@@ -185,15 +193,23 @@ def find_design_case(case: Case, center: int, panels: Panels) -> DesignCase:
     hottest = 0.0
     for orientation in orientations:
         turned = case if orientation == own else with_orientation(case, orientation)
-        when = DesignOrbit(starts, environments, at, 0.0, COARSE_STEP, COARSE_CARD_STEP)
-        ensemble = Ensemble(turned, center, samples, len(grid), when, panels, 16)
-        hottest = _hottest_hour(ensemble, period)
-        ensemble.load_time = np.full(len(grid), hottest)
-        first = ensemble.fly()
-        coldest.append((first.panel_min.min(axis=1), first.coolant_min.min(axis=1)))
-        sized = size_samples(ensemble, tolerance=COARSE_TOLERANCE)
+        hottest = _hottest_hour(case, center, period)
+
+        def build(some: Samples, count: int, turned: Case = turned, load: float = hottest) -> Ensemble:
+            where = np.repeat(at, count // len(grid))
+            when = DesignOrbit(starts, environments, where, load, COARSE_STEP, COARSE_CARD_STEP)
+            return Ensemble(turned, center, some, count, when, panels, 16)
+
+        def note(ensemble: Ensemble, outcome: OrbitOutcome) -> None:
+            # The largest radiator of the fan gets coldest.
+            shape = (len(grid), ensemble.count // len(grid))
+            coldest.append(
+                tuple(v.min(axis=1).reshape(shape)[:, -1] for v in (outcome.panel_min, outcome.coolant_min))
+            )
+
+        sized = fan_areas(build, samples, len(grid), guess=GUESS, fan=SEARCH_FAN, first=note)
         if not sized.feasible.any():
-            raise RunFailed(_infeasible(case, center, sized.binding, sized.search.excess))
+            raise RunFailed(_infeasible(case, center, sized.binding, sized.excess))
         areas.append(np.where(sized.feasible, sized.area, np.inf).reshape(shape))
     area = np.stack(areas, axis=3)
     d, e, a, o, p = (int(i) for i in np.unravel_index(int(np.argmax(area)), area.shape))
@@ -202,17 +218,18 @@ def find_design_case(case: Case, center: int, panels: Panels) -> DesignCase:
     names = tuple(sets)
     hours = 3600.0 * np.arange(0.0, HOURS, 2.0)
     turned = case if orientations[o] == own else with_orientation(case, orientations[o])
-    when = DesignOrbit((days[d],), (sets[names[e]],), 0, hours, COARSE_STEP, COARSE_CARD_STEP)
-    by_hour = Ensemble(
-        turned, center, Samples(age=spec.ages[a], pointing=pointings[p]), hours.size, when, panels, 16
-    )
-    sized = size_samples(by_hour, guess=float(area[d, e, a, o, p]), tolerance=COARSE_TOLERANCE)
+
+    def by_hour(some: Samples, count: int) -> Ensemble:
+        load = np.repeat(hours, count // hours.size)
+        when = DesignOrbit((days[d],), (sets[names[e]],), 0, load, COARSE_STEP, COARSE_CARD_STEP)
+        return Ensemble(turned, center, some, count, when, panels, 16)
+
+    worst = Samples(age=spec.ages[a], pointing=pointings[p])
+    sized = fan_areas(by_hour, worst, hours.size, guess=float(area[d, e, a, o, p]), fan=SEARCH_FAN)
     hour_area = np.where(sized.feasible, sized.area, np.inf)
     # The busiest hour stands unless another one asks for clearly more.
     best = int(np.argmax(hour_area))
-    load_time = (
-        float(hours[best]) if hour_area[best] > area[d, e, a, o, p] * (1.0 + COARSE_TOLERANCE) else hottest
-    )
+    load_time = float(hours[best]) if hour_area[best] > area[d, e, a, o, p] * (1.0 + CLEARLY) else hottest
     base = reference_orbit(case)
     beta = np.array([float(beta_angle(base.starting(day).propagate(np.zeros(1)))[0]) for day in days])
     return DesignCase(

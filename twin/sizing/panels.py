@@ -52,3 +52,9 @@ class Panels:
                 progress=self.progress,
             )
         return self._known[key]
+
+    def without_progress(self) -> Panels:
+        """Return the same panels without the callable, which workers elsewhere cannot call."""
+        other = Panels(self.training, reduction=self.reduction)
+        other._known = self._known
+        return other
