@@ -11,7 +11,7 @@ from twin.errors import BadInput
 from twin.telemetry import scanning
 from twin.telemetry.checksum import CRC16_TABLES, CRC32_TABLES, U8
 from twin.telemetry.dictionary import Dictionary
-from twin.telemetry.layout import SEQUENCE_COUNTS, VERSION_WORD, PacketLayout, application_id
+from twin.telemetry.layout import HEADER, SEQUENCE_COUNTS, VERSION_WORD, PacketLayout, application_id
 from twin.telemetry.samples import SampleBatch
 from twin.telemetry.time_code import P_FIELD, TICKS_PER_SECOND, from_ticks, to_ticks
 
@@ -52,15 +52,11 @@ class PacketBlock:
 
     def samples(self) -> SampleBatch:
         """Return the readings one by one; absent ones are left out."""
-        width = self.values.shape[1]
-        parameter = (self.first[:, None] + np.arange(width, dtype=np.int32)).ravel()
-        time = np.repeat(self.time, width)
-        values = self.values.ravel()
-        there = np.isfinite(values)
-        if not there.all():
-            parameter, time, values = parameter[there], time[there], values[there]
-        center = np.full(values.size, self.sub_center, np.int16)
-        return SampleBatch.of(parameter, time, values, center)
+        size = self.values.size
+        parameter, time, value = np.empty(size, np.int32), np.empty(size), np.empty(size)
+        n = scanning.flatten_values(self.values, self.time, self.first, parameter, time, value)
+        center = np.full(n, self.sub_center, np.int16)
+        return SampleBatch.of(parameter[:n], time[:n], value[:n], center)
 
 
 @dataclass
@@ -245,14 +241,8 @@ class Decoder:
         module: NDArray[np.int64],
     ) -> PacketBlock:
         layout, center = self._streams[stream]
-        rows = np.empty((offsets.size, layout.length), np.uint8)
-        scanning.collect(buffer, offsets, rows)
-        record = rows.view(layout.dtype)[:, 0]
         values = np.empty((offsets.size, layout.fields))
-        numbers = len(layout.measured)
-        values[:, :numbers] = record["measured"]
-        values[:, numbers:] = record["mode"]
-        absent = values.size - int(np.count_nonzero(np.isfinite(values)))
+        absent = int(scanning.read_values(buffer, offsets + HEADER, len(layout.measured), values))
         self.counts.absent += absent
         self.counts.samples += values.size - absent
         first = self.dictionary.first(layout)[center] + layout.fields * module

@@ -17,9 +17,10 @@ from twin.telemetry.checksum import U8, crc16_of_span, crc32_of_span
 
 __all__ = [
     "CRC_FAILURES", "DUPLICATES", "FOREIGN", "LATE", "MISSING", "RESTARTS", "SCAN_COUNTS", "SKIPPED", "STREAM_COUNTS",
-    "collect", "count_sequence", "find_packets",
+    "count_sequence", "find_packets", "flatten_values", "read_values",
 ]  # fmt: skip
 
+F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 CRC_FAILURES, FOREIGN, SKIPPED = 0, 1, 2
@@ -102,13 +103,64 @@ def find_packets(
 
 
 @nb.njit(cache=True, nogil=True)
-def collect(data: U8, offsets: I64, rows: U8) -> None:
-    """Copy packets of one length to rows."""
-    length = rows.shape[1]
+def read_values(data: U8, offsets: I64, numbers: int, values: F64) -> Any:
+    """Read the quantities of packets of one kind; return how many are no reading.
+
+    Parameters
+    ----------
+    data : (n,) uint8 array
+    offsets : (packet,) int64 array
+        Where the quantities of each packet begin.
+    numbers : int
+        Quantities sent as big-endian 32-bit IEEE 754 numbers; the others are octets.
+    values : (packet, quantity) array
+        Filled.
+    """
+    absent = 0
     for i in range(offsets.size):
         at = offsets[i]
-        for k in range(length):
-            rows[i, k] = data[at + k]
+        for k in range(numbers):
+            word = (
+                (np.uint32(data[at]) << np.uint32(24))
+                | (np.uint32(data[at + 1]) << np.uint32(16))
+                | (np.uint32(data[at + 2]) << np.uint32(8))
+                | np.uint32(data[at + 3])
+            )
+            value = np.float64(np.uint32(word).view(np.float32))
+            values[i, k] = value
+            absent += 0 if np.isfinite(value) else 1
+            at += 4
+        for k in range(numbers, values.shape[1]):
+            values[i, k] = np.float64(data[at])
+            at += 1
+    return absent
+
+
+@nb.njit(cache=True, nogil=True)
+def flatten_values(
+    values: F64, time: F64, first: NDArray[np.int32], parameter: NDArray[np.int32], when: F64, value: F64
+) -> Any:
+    """Write readings one after the other, absent ones left out; return their number.
+
+    Parameters
+    ----------
+    values : (packet, quantity) array
+    time : (packet,) array
+    first : (packet,) int32 array
+        Parameter of the first quantity of each packet.
+    parameter, when, value : (at least packet quantity,) arrays
+        Filled.
+    """
+    n = 0
+    for i in range(values.shape[0]):
+        for k in range(values.shape[1]):
+            reading = values[i, k]
+            if np.isfinite(reading):
+                parameter[n] = first[i] + k
+                when[n] = time[i]
+                value[n] = reading
+                n += 1
+    return n
 
 
 @nb.njit(cache=True, nogil=True)
