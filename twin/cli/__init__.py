@@ -52,7 +52,6 @@ COMMANDS: dict[str, Command] = {
     "sweep": Command("twin.cli.sweep:sweep", "Vary keys of a case and run all variants."),
     "feed": Command("twin.cli.feed:feed", "A plant that sends telemetry, simulated or replayed."),
     "live": Command("twin.cli.live:live", "The live twin: state, faults and forecast from telemetry."),
-    "live": Command("twin.cli.live:live", "The live twin on a telemetry stream."),
     "view": Command("twin.cli.view:view", "A 3D session in the browser, or a picture."),
     "report": Command("twin.cli.report:report", "The HTML report of a result."),
     "verify": Command(
@@ -125,10 +124,18 @@ def _placeholder() -> None:
     """Stand for a command that is listed but not called."""
 
 
-def _print_version() -> int:
+def _print_version(*, as_json: bool = False) -> int:
+    """Print the version and those of what it runs on."""
     from twin import __version__
+    from twin.results.writer import run_environment
 
-    print(f"dawndusk {__version__}")
+    versions = {"dawndusk": __version__, **run_environment()}
+    if as_json:
+        from twin.cli.console import print_json
+
+        print_json(versions)
+        return 0
+    print("\n".join(f"{name} {version}" for name, version in versions.items() if name != "cpu_count"))
     return 0
 
 
@@ -161,8 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from twin.errors import DawnduskError
 
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--version"]:
-        return _print_version()
+    if given[:1] == ["--version"] and set(given[1:]) <= {"--json"}:
+        return _print_version(as_json="--json" in given)
     called = next((word for word in given if not word.startswith("-")), None)
     if called is not None and not (called in COMMANDS and COMMANDS[called].exists):
         print(_unknown_command(called), file=sys.stderr)
@@ -180,12 +187,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         if not isinstance(error, DawnduskError) and not _from_solvers(error):
+            _leave_nobody_waiting(error)
             raise
-        from twin.cli.console import print_error
-
-        print_error(error)
-        return error.exit_code if isinstance(error, DawnduskError) else 1
+        code = error.exit_code if isinstance(error, DawnduskError) else 1
+        _tell(error, code)
+        return code
     return 0
+
+
+def _tell(error: Exception, code: int) -> None:
+    """Print an error once: under MPI the first process speaks for all that met it, one that is alone for itself."""
+    from solvers import parallel
+    from twin.cli.console import print_error
+
+    if parallel.rank() == 0:
+        print_error(error)
+    if parallel.end_together():
+        return
+    if parallel.rank() != 0:
+        print(f"process {parallel.rank()}, alone:", file=sys.stderr)
+        print_error(error)
+    sys.stderr.flush()
+    parallel.abort(code)
+
+
+def _leave_nobody_waiting(error: Exception) -> None:
+    """End all processes of an MPI run of which one met an error of the program."""
+    parallel = sys.modules.get("solvers.parallel")
+    if parallel is not None and parallel.under_mpi() and not parallel.end_together(patience=10.0):
+        import traceback
+
+        traceback.print_exception(error)
+        sys.stderr.flush()
+        parallel.abort(1)
 
 
 def _unknown_command(name: str) -> str:

@@ -115,6 +115,10 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+LINE_INTERVAL = 60.0
+"""Longest silence of a long task that has no terminal [s]."""
+
+
 class Progress:
     """Position in a long task; `advance` and `update` may be called as often as one likes.
 
@@ -145,22 +149,25 @@ class Progress:
 
 
 class _LineProgress(Progress):
-    """One plain line every tenth of the way, for logs and pipes."""
+    """One plain line every tenth of the way, and every minute, for logs and pipes."""
 
     def __init__(self, description: str, total: float, console: Console) -> None:
         super().__init__(description, total)
         self._console = console
-        self._start = time.monotonic()
+        self._start = self._last = time.monotonic()
         self._printed = 0
 
     def _show(self, note: str) -> None:
         tenth = int(10.0 * min(self.completed / self.total, 1.0) + 1e-9) if self.total > 0.0 else 10
-        if tenth <= self._printed:
+        now = time.monotonic()
+        if tenth <= self._printed and now - self._last < LINE_INTERVAL:
             return
-        self._printed = tenth
-        elapsed = time.monotonic() - self._start
+        self._printed, self._last = max(tenth, self._printed), now
         words = f"  {note}" if note else ""
-        self._console.print(f"{self.description}: {10 * tenth:3d} %  {elapsed:.1f} s{words}", markup=False)
+        share = 100.0 * min(self.completed / self.total, 1.0) if self.total > 0.0 else 100.0
+        self._console.print(
+            f"{self.description}: {share:3.0f} %  {now - self._start:.1f} s{words}", markup=False
+        )
 
 
 class _BarProgress(Progress):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twin.cli.console import error_console, output_console, print_json, print_table, progress
+from twin.cli.console import error_console, output_console, print_json, print_table
+from twin.cli.run_progress import RunProgress
 from twin.errors import BadInput
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from twin.results import SummaryRow
-    from twin.simulation import Tick
 
 __all__ = ["run"]
 
@@ -57,6 +56,9 @@ def run(
         str, typer.Option("--fields-every", help="Simulated time between finite-element fields in files.")
     ] = "5 min",
     pictures: Annotated[bool, typer.Option(help="Draw plots, the 3D picture and the report.")] = True,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write run.log as JSON lines, one event a line.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     r"""Simulate a case: tables per sub-center, result.zarr, fields for ParaView, report, pictures.
@@ -79,25 +81,16 @@ def run(
         changes.append(f"numerics.thermal={thermal}")
     loaded = Case.load(case, changes)
     folder = out if out is not None else Path("out") / loaded.name
-    options = RunOptions(resume=resume, field_interval=seconds("--fields-every", fields_every))
+    options = RunOptions(
+        resume=resume,
+        field_interval=seconds("--fields-every", fields_every),
+        log="json" if log_json else "text",
+    )
     if parallel.rank() != 0:
         run_case(loaded, folder, options)
         return
-    with progress(f"simulating {loaded.name}", 1.0) as bar:
-        begun: list[tuple[float, float]] = []
-
-        def train(what: str, share: float) -> None:
-            bar.update(0.0, f"reduced model, {what}: {share:.0%}")
-
-        def watch(tick: Tick, stop: float) -> None:
-            now = clock.monotonic()
-            begun[:] = begun or [(tick.end, now)]
-            (first, since), pace = begun[0], ""
-            if now > since:
-                pace = f", {(tick.end - first) / (now - since):.0f} x real time"
-            bar.update(tick.end / stop, f"{tick.end / 3600.0:.2f} of {stop / 3600.0:.2f} h{pace}")
-
-        result = run_case(loaded, folder, options, watch, train)
+    with RunProgress(loaded.name) as shown:
+        result = run_case(loaded, folder, options, shown.watch, shown.train)
     _print_result(result, as_json)
     _print_alarms(result)
     if pictures:
