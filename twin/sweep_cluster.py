@@ -77,7 +77,6 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
     if scheduler is None and count == 0:
         yield Workers()
         return
-    import dask
     from distributed import Client, LocalCluster
 
     if scheduler is not None:
@@ -91,16 +90,16 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
         with client:
             yield Workers(client)
         return
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": _ONE_THREAD}):
-        cluster = LocalCluster(
-            n_workers=count or os.process_cpu_count() or 1,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-        )
-        with cluster, Client(cluster) as client:
-            yield Workers(client)
+    cluster = LocalCluster(
+        n_workers=count or os.process_cpu_count() or 1,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        env=_ONE_THREAD,  # of the workers: this process keeps its own threads
+    )
+    with cluster, Client(cluster) as client:
+        yield Workers(client)
 
 
 def _guarded(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, str]:
