@@ -75,8 +75,9 @@ class Aligner:
         self.first = 0
         self._edges = np.full(bins + 1, np.nan)
         self._open = 0
-        self._value = np.empty((bins, parameters, slots))
-        self._time = np.empty((bins, parameters, slots))
+        # Parameters last: the samples of a packet go side by side. Zeros, so that a snapshot is the same each time.
+        self._value = np.zeros((bins, slots, parameters))
+        self._time = np.zeros((bins, slots, parameters))
         self._filled = np.zeros((bins, parameters), dtype=np.int16)
         self._taken = np.zeros((bins, parameters), dtype=np.int16)
         self.newest = np.full(parameters, -np.inf)
@@ -208,13 +209,15 @@ class Aligner:
 
 @numba.njit(cache=True, nogil=True)
 def _insert(parameter, time, value, quality, edges, opened, first, values, times, filled, newest, counts):  # type: ignore[no-untyped-def]
-    bins, parameters, slots = values.shape
+    bins, slots, parameters = values.shape
     checked = quality.size == parameter.size
     begin = edges[0] if opened else np.inf
     finish = edges[opened] if opened else np.inf
     spacing = opened / (finish - begin) if opened else 0.0
+    taken = 0
+    k, from_, to = 0, np.inf, -np.inf  # samples of a packet have one time: the bin is looked up once
+    counts[_SAMPLES] += parameter.size
     for i in range(parameter.size):
-        counts[_SAMPLES] += 1
         p, t, x = parameter[i], time[i], value[i]
         if p < 0 or p >= parameters:
             counts[_UNKNOWN] += 1
@@ -228,16 +231,18 @@ def _insert(parameter, time, value, quality, edges, opened, first, values, times
         if t <= begin:
             counts[_LATE] += 1
             continue
-        k = min(int((t - begin) * spacing), opened - 1)
-        while t <= edges[k]:
-            k -= 1
-        while t > edges[k + 1]:
-            k += 1
+        if t <= from_ or t > to:
+            k = min(int((t - begin) * spacing), opened - 1)
+            while t <= edges[k]:
+                k -= 1
+            while t > edges[k + 1]:
+                k += 1
+            from_, to = edges[k], edges[k + 1]
         place = (first + k) % bins
         count = filled[place, p]
         known = False
         for s in range(count):
-            if times[place, p, s] == t:
+            if times[place, s, p] == t:
                 known = True
                 break
         if known:
@@ -246,27 +251,28 @@ def _insert(parameter, time, value, quality, edges, opened, first, values, times
         if count == slots:
             counts[_CROWDED] += 1
             continue
-        times[place, p, count] = t
-        values[place, p, count] = x
+        times[place, count, p] = t
+        values[place, count, p] = x
         filled[place, p] = count + 1
         newest[p] = max(newest[p], t)
-        counts[_ACCEPTED] += 1
+        taken += 1
+    counts[_ACCEPTED] += taken
 
 
 @numba.njit(cache=True, nogil=True)
 def _means(values, times, start, stop, noise, value, time, number, wild, last):  # type: ignore[no-untyped-def]
-    slots = values.shape[1]
+    slots = values.shape[0]
     t = np.empty(slots)
     x = np.empty(slots)
     ordered = np.empty(slots)
-    for p in range(values.shape[0]):
+    for p in range(values.shape[1]):
         n = stop[p] - start[p]
         value[p], time[p], last[p] = np.nan, np.nan, np.nan
         number[p], wild[p] = 0, 0
         if n <= 0:
             continue
         for i in range(n):  # by time, so that sums do not depend on the order of arrival
-            ti, xi = times[p, start[p] + i], values[p, start[p] + i]
+            ti, xi = times[start[p] + i, p], values[start[p] + i, p]
             j = i
             while j > 0 and t[j - 1] > ti:
                 t[j], x[j] = t[j - 1], x[j - 1]

@@ -164,7 +164,9 @@ class SubCenterFilter:
 
     # -- prediction -------------------------------------------------------------------------------
 
-    def predict(self, number: int, env: TickEnvironment, inputs: ModuleInputs) -> None:
+    def predict(
+        self, number: int, env: TickEnvironment, inputs: ModuleInputs, known: NDArray[np.bool_] | None = None
+    ) -> None:
         """Advance the ensemble by a tick and remember what its sensors would show.
 
         Parameters
@@ -173,6 +175,9 @@ class SubCenterFilter:
             Of the tick, by which observations refer to it.
         env : TickEnvironment
         inputs : ModuleInputs
+        known : (module,) bool array, optional
+            Whether the power of the cards was measured in this tick; where it was not, sensors that follow it at once
+            say nothing.
         """
         before = np.concatenate([predict_now(group) for group in self.model.groups])
         lit = env.illuminated_fraction[0]
@@ -180,6 +185,8 @@ class SubCenterFilter:
         after = np.concatenate([predict(group, tick) for group, tick in zip(self.model.groups, done)])
         steady = (lit in (0.0, 1.0)) and not env.jump
         usable = np.broadcast_to(~SUNLIT | steady, after.shape[:2])
+        if known is not None:
+            usable = usable & (known[:, None] | (self._swing_gain == 0.0))
         before = np.where(POINT[:, None], before, after)
         swing = np.abs(inputs.card_power - (self._power if self._power is not None else inputs.card_power))
         self._power = inputs.card_power.copy()

@@ -26,21 +26,33 @@ from twin.live.report import CycleReport
 
 if TYPE_CHECKING:
     from solvers.reduced import ReducedPanel
+    from solvers.reduced_training import ReductionSettings
     from twin.case import Case
     from twin.module_parameters import ThermalParameters
+    from twin.reduced_training import TrainingSettings
 
 PLUGIN = "dawndusk-live"
 
 
 @dataclass(frozen=True)
 class TrainedPanel:
-    """Gives the reduced panel of a class of modules from the cache, training it first where it is not there."""
+    """Gives the reduced panel of a class of modules from the cache, training it first where it is not there.
+
+    Attributes
+    ----------
+    training, reduction, folder : optional
+        As `twin.reduced_training.reduced_panel` takes them.
+    """
+
+    training: TrainingSettings | None = None
+    reduction: ReductionSettings | None = None
+    folder: Path | None = None
 
     def __call__(self, parameters: ThermalParameters) -> ReducedPanel:
         """Return the panel."""
-        from twin.reduced_training import reduced_panel
+        from twin.reduced_training import TrainingSettings, reduced_panel
 
-        return reduced_panel(parameters)
+        return reduced_panel(parameters, self.training or TrainingSettings(), self.reduction, self.folder)
 
 
 @dataclass(frozen=True)

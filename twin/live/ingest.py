@@ -81,7 +81,7 @@ class Queue:
         self.size -= size
         if self.size < QUEUE:
             self.room.set()
-        if not self.parts:
+        if not self.parts and not self.closed:
             self.news.clear()
         return joined(chosen), arrival
 

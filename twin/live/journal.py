@@ -72,6 +72,7 @@ class Journal:
                 os.fsync(self._file.fileno())
             except OSError:
                 self._file.truncate(start)
+                self.close()
                 raise
         except OSError as error:
             raise RunFailed(

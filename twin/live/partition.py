@@ -297,7 +297,8 @@ class Partition:
                 self._begin(env.time, inputs, readings)
             self.inputs = inputs
             self._follow_demand(inputs.card_power, env.dt)
-            self.filter.predict(number, env, inputs)
+            known = np.isfinite(readings[self.table.inputs["card_power"]])
+            self.filter.predict(number, env, inputs, known)
             if np.isfinite(readings[self.table.place]).any():
                 seen[number] = self._observations(bin_, readings)
             self._keep_extras(readings)
