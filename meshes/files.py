@@ -68,6 +68,11 @@ def read_mesh(path: Path | str, size: float | None = None) -> Mesh:
         return check(_from_meshio(data))
     except MeshError as error:
         raise MeshError(f"{source}: {error}") from error
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # The parser let through what it should have refused: points without coordinates, cells without names.
+        raise MeshError(
+            f"{source} is damaged ({type(error).__name__}: {error}); is the file whole?"
+        ) from error
 
 
 def _from_meshio(data: Any) -> Mesh:

@@ -54,6 +54,10 @@ class StageSystem:
         # Heat left by Newton's method per square of what it started from: how far it pays to solve its linear system.
         self._curvature = 0.0
 
+    def forget_history(self) -> None:
+        """Drop what was learnt from earlier solves."""
+        self._curvature = 0.0
+
     def balance(self, temperature: Array, start: Array, step: float) -> tuple[float, float]:
         """Set `residual` [W] and `diagonal` [W/K] at a temperature; return the norms of what is missing and what flows.
 

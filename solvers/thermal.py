@@ -322,6 +322,11 @@ class ThermalModel:
 
     # -- solving ----------------------------------------------------------------------------------
 
+    def forget_history(self) -> None:
+        """Drop what solvers learnt from earlier steps: the next step follows from the state alone, to the last bit."""
+        self.conduction.forget_solvers()
+        self.system.forget_history()
+
     def solve_stage(self, start: Array, step: float, time: float, guess: Array) -> Array:
         """Solve ``(H(T) − H(start))/step = Q(time, T)`` (see `solvers.integrator.StageProblem`).
 

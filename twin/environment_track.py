@@ -145,21 +145,29 @@ class EnvironmentTrack:
         """Whether a time is an eclipse contact of any sub-center, in the span of the last :meth:`ticks`."""
         return bool(np.any(np.abs(self._contacts - time) < 1e-6))
 
-    def ticks(self, start: float, stop: float) -> Iterator[TickEnvironment]:
-        """Yield the environment of every tick from `start` to `stop` [s since the epoch]."""
+    def ticks(self, start: float, stop: float, origin: float | None = None) -> Iterator[TickEnvironment]:
+        """Yield the environment of every tick from `start` to `stop` [s since the epoch].
+
+        With an `origin`, they are the same to the last bit as those of ``ticks(origin, stop)`` from there on: a run
+        that is resumed sees what the undisturbed one saw.
+        """
+        origin = start if origin is None else origin
         period = max(orbit.period for orbit in self.orbits)
         # Two orbits ahead, so that the last tick still knows the eclipse to come.
-        events = [eclipse_events(o, start - period, stop + 2.0 * period, self.shadow) for o in self.orbits]
-        tables = [tabulate_albedo(orbit, start, stop) for orbit in self.orbits]
+        events = [eclipse_events(o, origin - period, stop + 2.0 * period, self.shadow) for o in self.orbits]
+        tables = [tabulate_albedo(orbit, origin, stop) for orbit in self.orbits]
         contacts = self._contacts = np.unique(np.concatenate([e.boundaries for e in events]))
-        edges = tick_edges(start, stop, self.step, contacts)
-        for first in range(0, len(edges) - 1, CHUNK):
+        edges = tick_edges(origin, stop, self.step, contacts)
+        skipped = int(np.searchsorted(edges, start - 1e-6))
+        for first in range(skipped // CHUNK * CHUNK, len(edges) - 1, CHUNK):
             part = edges[first : first + CHUNK + 1]
             fluxes, seen = zip(
                 *(self._fluxes(orbit, table, part) for orbit, table in zip(self.orbits, tables))
             )
             ends = [orbit.propagate(part[1:]) for orbit in self.orbits]
             for i, (begin, end) in enumerate(pairwise(part)):
+                if first + i < skipped:
+                    continue
                 states = _join([_one(track, i) for track in ends])
                 values = [np.stack([f[k][i] for f in fluxes]) for k in range(4)]
                 per_group = [

@@ -147,6 +147,10 @@ class GroupThermal(Protocol):
         """Return (module, event) wherever the coolant freezes or boils now."""
         ...
 
+    def forget_history(self) -> None:
+        """Let the next step follow from the snapshot alone, as it would after a restart."""
+        ...
+
     def snapshot(self) -> dict[str, Array]:
         """Return all that a restart needs; collective under MPI."""
         ...
@@ -221,6 +225,11 @@ class FullThermal:
     def liquid_limits(self, time: float) -> list[tuple[int, LiquidLimitEvent]]:
         """Return (module, event) wherever the coolant freezes or boils now."""
         return [(i, event) for i, module in enumerate(self.modules) for event in module.liquid_limits(time)]
+
+    def forget_history(self) -> None:
+        """Drop what the solvers of all modules learnt from earlier steps."""
+        for module in self.modules:
+            module.model.forget_history()
 
     def snapshot(self) -> dict[str, Array]:
         """Return all that a restart needs; collective under MPI."""

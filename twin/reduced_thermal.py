@@ -186,7 +186,7 @@ class ReducedThermal:
             low, high = np.where(value > 0.0, middle, low), np.where(value > 0.0, high, middle)
         self.bypass = np.where(stays, np.where(at_low <= 0.0, 0.0, end), 0.5 * (low + high))
         opening(self.bypass)
-        self.loops.check_inlet()
+        self.loops.check(absorbed, mass_flow, self.bypass)
         self._target = np.full(self.count, np.nan)
 
     def step(self, loads: HeatLoads, mass_flow: ArrayLike, time: float, dt: float, jump: bool) -> ThermalTick:
@@ -239,6 +239,9 @@ class ReducedThermal:
         return events
 
     # -- state ------------------------------------------------------------------------------------
+
+    def forget_history(self) -> None:
+        """Nothing to drop: a step follows from the state."""
 
     def snapshot(self) -> dict[str, Array]:
         """Return all that a restart needs."""

@@ -156,6 +156,7 @@ def _run(
             else:
                 keeper = Witness(simulation, *intervals, saved)
             if saved is None:
+                _forget_history(simulation)
                 keeper.keep(simulation.time, now=True)
             _loop(simulation, recorder, keeper, stop, request, watch)
         except ModelError as error:
@@ -182,7 +183,7 @@ def _loop(
 
     interval = simulation.plant.case.numerics.output_interval
     next_output = _next_multiple(simulation.time, interval)
-    for tick in simulation.run(stop):
+    for tick in simulation.run(stop, origin=0.0):
         check_finite(simulation, tick)
         recorder.add(tick)
         keeper.look(tick.end)
@@ -192,7 +193,9 @@ def _loop(
         if tick.end >= min(next_output, stop) - 1e-6 or simulation.plant.track.is_contact(tick.end):
             keeper.record(tick.end, recorder)
             next_output = _next_multiple(tick.end, interval)
-            # A checkpoint lies on an output time, so that no average is cut in two.
+            # A checkpoint lies on an output time, so that no average is cut in two; and at every one, whether there is
+            # a checkpoint or not, solvers forget, so that a resumed run takes the very same steps.
+            _forget_history(simulation)
             ending = parallel.decide(bool(request)) and tick.end < stop - 1e-6
             keeper.keep(tick.end, now=ending)
             if ending:
@@ -202,6 +205,11 @@ def _loop(
                 )
                 stopped.exit_code = 128 + (request.number or signal.SIGTERM)
                 raise stopped
+
+
+def _forget_history(simulation: Simulation) -> None:
+    for group in simulation.plant.groups:
+        group.thermal.forget_history()
 
 
 def _next_multiple(time: float, interval: float) -> float:

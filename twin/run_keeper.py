@@ -136,7 +136,7 @@ class Keeper(Witness):
         plant, case = simulation.plant, simulation.plant.case
         self.out = out
         self._synced = 0.0
-        if saved is not None:
+        if saved is not None and simulation.time > 0.0:
             self.writer = ResultWriter.resume(out / RESULT, simulation.time)
             if not partial_path(out / FIELDS).exists() and (out / FIELDS).is_dir():
                 (out / FIELDS).replace(partial_path(out / FIELDS))  # it ended between fields and result

@@ -102,11 +102,11 @@ class Simulation:
                 mean = power[index - group.modules.start] / count
                 plant.fleet.temperature[at] = plate + mean * group.card.junction_resistance
 
-    def run(self, stop: float) -> Iterator[Tick]:
-        """Yield ticks until `stop` [s since the start of the run]."""
+    def run(self, stop: float, origin: float | None = None) -> Iterator[Tick]:
+        """Yield ticks until `stop` [s since the start of the run], with the steps of a run that began at `origin`."""
         self.plant.relay.reach(stop)
         self.plant.events.reach(stop)
-        for environment in self.plant.track.ticks(self.time, stop):
+        for environment in self.plant.track.ticks(self.time, stop, origin):
             yield self.tick(environment)
             self.time = environment.time + environment.dt
 

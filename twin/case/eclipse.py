@@ -72,7 +72,7 @@ class OrbitPlane:
     def eclipse(self, beta: float) -> float:
         """Time in a cylindrical shadow per orbit, s: half-angle acos[√(a² − R²)/(a cos β)]."""
         a = self.semi_major_axis
-        ratio = math.sqrt(a * a - EARTH_RADIUS**2) / (a * max(math.cos(beta), 1e-12))
+        ratio = math.sqrt(max(a * a - EARTH_RADIUS**2, 0.0)) / (a * max(math.cos(beta), 1e-12))
         return 0.0 if ratio >= 1.0 else self.period * math.acos(ratio) / math.pi
 
 

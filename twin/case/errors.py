@@ -11,6 +11,9 @@ __all__ = ["MOST_SHOWN", "CaseError"]
 MOST_SHOWN = 50
 """Problems that are listed; the rest is counted."""
 
+LONGEST = 1000
+"""Characters of one message."""
+
 
 class CaseError(BadInput):
     """One problem of a case file, and through `problems` all of them.
@@ -78,7 +81,8 @@ class CaseError(BadInput):
             text += f"; expected {self.expected}"
         if self.hint:
             text += f" ({self.hint})"
-        return text
+        # What was found is echoed, and may be anything.
+        return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
     def __str__(self) -> str:
         head = f"{self.place}: "

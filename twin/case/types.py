@@ -204,7 +204,7 @@ class _DurationOrOrbits:
     """`24 h` or `3 orbits`."""
 
     expected = "a duration above 0 s such as 24 h or 3 orbits"
-    seconds = DURATION.above("0 s")
+    seconds = DURATION.above("0 s").up_to("100 yr")
 
     def parse(self, value: object) -> timedelta | OrbitCount:
         if isinstance(value, OrbitCount | timedelta):

@@ -85,7 +85,9 @@ def test_unknown_command_and_missing_argument(capsys: pytest.CaptureFixture[str]
 
 def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"dawndusk {twin.__version__}\n"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"dawndusk {twin.__version__}"
+    assert any(line.startswith("numpy ") for line in lines)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == twin.__version__
 
