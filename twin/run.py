@@ -45,6 +45,8 @@ class RunOptions:
         Go on from the last sound checkpoint in the folder.
     field_interval : float
         Simulated time between finite-element fields in files [s]; infinite for the last only.
+    checkpoint_interval : float, optional
+        Wall time between checkpoints [s]; `CHECKPOINT_INTERVAL` unless given.
     log : {'text', 'json'}
         Form of ``run.log``.
     """
@@ -52,6 +54,7 @@ class RunOptions:
     duration: float | None = None
     resume: bool = False
     field_interval: float = 300.0
+    checkpoint_interval: float | None = None
     log: Literal["text", "json"] = "text"
 
 
@@ -149,7 +152,8 @@ def _run(
                 checkpoint.restore(simulation, saved)
                 event(logging.INFO, "resumed", simulated=simulation.time)
             recorder = Recorder(plant)
-            intervals = (choice.field_interval, CHECKPOINT_INTERVAL)
+            every = CHECKPOINT_INTERVAL if choice.checkpoint_interval is None else choice.checkpoint_interval
+            intervals = (choice.field_interval, every)
             if parallel.rank() == 0:
                 with writing(out, simulation.time):
                     keeper: Witness = Keeper(out, simulation, *intervals, saved)

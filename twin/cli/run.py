@@ -55,6 +55,9 @@ def run(
     fields_every: Annotated[
         str, typer.Option("--fields-every", help="Simulated time between finite-element fields in files.")
     ] = "5 min",
+    checkpoint_every: Annotated[
+        str, typer.Option("--checkpoint-every", help="Time on the clock between checkpoints.")
+    ] = "30 s",
     pictures: Annotated[bool, typer.Option(help="Draw plots, the 3D picture and the report.")] = True,
     log_json: Annotated[
         bool, typer.Option("--log-json", help="Write run.log as JSON lines, one event a line.")
@@ -84,6 +87,7 @@ def run(
     options = RunOptions(
         resume=resume,
         field_interval=seconds("--fields-every", fields_every),
+        checkpoint_interval=seconds("--checkpoint-every", checkpoint_every),
         log="json" if log_json else "text",
     )
     if parallel.rank() != 0:
