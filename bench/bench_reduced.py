@@ -21,7 +21,8 @@ import numpy as np
 from solvers.reduced_training import ReductionSettings
 from twin import component_models
 from twin.case import Case
-from twin.module_thermal import HeatLoads, ModuleThermal
+from twin.group_thermal import HeatLoads
+from twin.module_thermal import ModuleThermal
 from twin.reduced_thermal import ReducedThermal
 from twin.reduced_training import TrainingSettings, reduced_panel
 

@@ -25,9 +25,9 @@ from twin.ensemble_samples import DesignOrbit, Samples, mixed_ticks, module_vari
 from twin.ensemble_surfaces import SampledSurfaces
 from twin.ensemble_thermal import EnsembleThermal
 from twin.environment_track import EnvironmentTrack, TickEnvironment, mean_faces
+from twin.group_thermal import VALVE_LIMIT
 from twin.ledger import Ledger
 from twin.module_group import ModuleGroup
-from twin.module_thermal import VALVE_LIMIT
 from twin.module_view import ModuleView
 from twin.orbit import EARTH_RADIUS, Orbit
 from twin.plant import module_view, reference_orbit

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from solvers.reduced import OutsideTraining
-from twin.module_thermal import HeatLoads, ThermalTick
+from twin.group_thermal import HeatLoads, ThermalTick
 from twin.reduced_thermal import ReducedThermal
 
 Array = NDArray[np.float64]

@@ -15,10 +15,11 @@ from twin.battery import BatteryState, BatteryStep
 from twin.case.module_class import ModuleClass
 from twin.counter_random import counter_normals
 from twin.environment_track import ARRAY_FRONT, FaceFluxes, TickEnvironment
+from twin.group_thermal import GroupThermal, HeatLoads, ThermalTick
 from twin.module_geometry import face_orientations
 from twin.module_parameters import ThermalParameters
 from twin.module_surfaces import ModuleSurfaces, SurfaceHeat
-from twin.module_thermal import FullThermal, GroupThermal, HeatLoads, ThermalTick
+from twin.module_thermal import FullThermal
 from twin.module_variation import ModuleVariation
 from twin.power_bus import BusFlows
 from twin.power_cap import BatteryOutlook, EclipseOutlook, compute_power_cap

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from solvers.reduced import LoopParameters
 from twin.errors import BadInput
+from twin.group_thermal import PLATE_CONTENT
 from twin.module_parameters import ThermalParameters
-from twin.module_thermal import PLATE_CONTENT
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from solvers.reduced import ReducedLoops, ReducedPanel
 from twin.errors import BadInput
+from twin.group_thermal import VALVE_LIMIT, VALVE_TIME, HeatLoads, ThermalTick
 from twin.module_parameters import ThermalParameters
-from twin.module_thermal import VALVE_LIMIT, VALVE_TIME, HeatLoads, ThermalTick, panel_mesh
+from twin.module_thermal import panel_mesh
 from twin.reduced_loops import changed, loop_parameters, spread, values_of
 
 if TYPE_CHECKING:
