@@ -29,7 +29,7 @@ _VALVE_TOLERANCE = 1e-5
 
 
 class ReducedThermal:
-    """N modules of one class with reduced panels (a `twin.module_thermal.GroupThermal`).
+    """N modules of one class with reduced panels (a `twin.group_thermal.GroupThermal`).
 
     Parameters
     ----------
