@@ -12,8 +12,9 @@ from meshes import ModuleGeometry, module_mesh
 from twin.environment import earth_view_factor
 from twin.errors import BadInput
 from twin.module_geometry import ModulePose, clearance, module_surfaces, opposite
-from twin.module_view import ModuleView, PoseWeights, ViewSettings, mean_poses, string_power
+from twin.module_view import ModuleView, PoseWeights, ViewSettings, mean_poses
 from twin.orbit import EARTH_RADIUS, OrbitStates
+from twin.pose_casting import string_power
 from twin.sun import ASTRONOMICAL_UNIT
 
 GEOMETRY = ModuleGeometry(
@@ -232,7 +233,7 @@ def test_earth_behind_the_body():
     shares = table.shares(table.weights(at_sun(1.0, 0.2)))
     # the array lies in the plane of the body's middle: only the radiator's edge and half the body stand before it
     assert 0.9 < shares.infrared[0, 2] <= 1.0
-    cap, ground = table._earth(at_sun(1.0, 0.2))
+    cap, ground = table._caster.earth(at_sun(1.0, 0.2))
     solid_angle = 2.0 * math.pi * (1.0 - math.sqrt(1.0 - RATIO**-2))
     for tilt, normal in ((0.0, [-1.0, 0.0, 0.0]), (1.2, [-math.cos(1.2), math.sin(1.2), 0.0])):
         factor = np.maximum(cap @ np.array(normal), 0.0).mean() * solid_angle / math.pi
@@ -273,6 +274,13 @@ def test_modules_that_would_stand_in_each_other():
         BadInput, match=r"geometry.spacing: 8 m along the solar wings, where a module is 10 m long"
     ):
         view(spacing=(8.0, 20.0))
+
+
+def test_neighbours_are_counted_once(satellite):
+    spacing = "module_classes.satellite.geometry.spacing=[30 m, 20 m]"
+    assert satellite(spacing).module_classes["satellite"].geometry.spacing == (30.0, 20.0)
+    with pytest.raises(BadInput, match=r"neighbour_view.*counts the modules beside it a second time"):
+        satellite(spacing, "module_classes.satellite.neighbour_view=0.05")
 
 
 def test_table_is_kept(tmp_path):

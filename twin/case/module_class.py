@@ -272,3 +272,14 @@ class ModuleClass(Model):
     """How its parts stand to each other and to modules beside it."""
     spread: ModuleSpread = ModuleSpread()
     """Manufacturing spread between modules."""
+
+    @model_validator(mode="after")
+    def _neighbours_once(self) -> ModuleClass:
+        if self.geometry.spacing is not None and self.neighbour_view > 0.0:
+            raise wrong(
+                "counts the modules beside it a second time",
+                "0 where geometry.spacing puts them there",
+                "leave out one of both",
+                at=("neighbour_view",),
+            )
+        return self
