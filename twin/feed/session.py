@@ -102,8 +102,10 @@ class Feed:
             self.link.send(time, owner, packets, delay)
             yield Shipment(time, self.link.arrived(time))
         # The plant is done; what is still under way arrives later.
+        period = self.dictionary.period
         while math.isfinite(later := self.link.next_arrival()):
-            yield Shipment(later, self.link.arrived(later))
+            until = max(later, self.time + period * math.ceil((later - self.time) / period))
+            yield Shipment(until, self.link.arrived(until))
 
     def _packets(self, time: float, readings: Floats) -> tuple[list[bytes], NDArray[np.int64]]:
         packets: list[bytes] = []

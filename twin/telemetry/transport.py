@@ -291,13 +291,11 @@ class Transmitter:
         if self._writer is None:
             return
         try:
-            while self._kept:
-                packet = self._kept[0]
-                self._writer.write(packet)
-                self._kept.popleft()
-                self._size -= len(packet)
-                self.sent += 1
-            await self._writer.drain()
+            while self._kept and self._writer is not None:
+                group = self._next_group()
+                self._writer.write(b"".join(group))
+                self.sent += len(group)
+                await self._writer.drain()
         except ConnectionError:
             self._broken()
 
@@ -319,6 +317,16 @@ class Transmitter:
         while self._size > self.capacity:
             self._size -= len(self._kept.popleft())
             self.dropped += 1
+
+    def _next_group(self) -> list[bytes]:
+        """Take the oldest packets, as many as go into one piece."""
+        group: list[bytes] = []
+        size = 0
+        while self._kept and size < PIECE:
+            group.append(self._kept.popleft())
+            size += len(group[-1])
+        self._size -= size
+        return group
 
     async def _meet(self, patience: float | None) -> None:
         reader, self._writer = await meet(self.endpoint, patience)
