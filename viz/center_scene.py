@@ -138,12 +138,26 @@ class CenterScene:
         """Return SI values for the ends of the colour map: all modules, the whole run."""
         return self.data.limits(paint)
 
-    def picked(self, mesh: Any, cell: int, position: Floats) -> Pick | None:
+    def picked(self, actor: Any, cell: int, position: Floats) -> Pick | None:
         """Return the module that a rectangle belongs to."""
-        for known, modules in ((self._coloured, self._coloured_module), (self._plain, self._plain_module)):
-            if mesh is known:
+        for known, modules in (
+            (self._coloured_actor, self._coloured_module),
+            (self._plain_actor, self._plain_module),
+        ):
+            if actor is known:
                 return Pick(self.center, int(self._members[modules[cell]]))
         return None
+
+    def outline(self, pick: Pick) -> Floats | None:
+        """Return the border of the place of a module in the array, shape (4, 3)."""
+        if pick.sub_center != self.center:
+            return None
+        index = int(np.searchsorted(self._members, pick.module))
+        half = 0.5 * GAP * self._sizes[index].wing
+        square = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * half
+        lift = 0.04 * self._sizes[index].wing
+        corners: Floats = square + np.array([*self._centres[index], -lift])
+        return corners
 
     def shown_values(self) -> Floats:
         """Return the SI values that are in the picture."""
@@ -184,11 +198,11 @@ class CenterScene:
         self._coloured.cell_data["colour"] = np.zeros((int(chosen.sum()), 3), dtype=np.uint8)
         table = {name: (255 * np.array(to_rgb(code))).astype(np.uint8) for name, code in PART_COLOURS.items()}
         self._plain.cell_data["colour"] = np.array([table[name] for name in quads.part[~chosen]])
-        self._plotter.add_mesh(
+        self._coloured_actor = self._plotter.add_mesh(
             self._coloured, scalars="colour", rgb=True, lighting=False, name="coloured", reset_camera=False,
             show_edges=not many, edge_color="#e8e8e8", render=False,
         )  # fmt: skip
-        self._plotter.add_mesh(
+        self._plain_actor = self._plotter.add_mesh(
             self._plain, scalars="colour", rgb=True, ambient=0.35, name="plain", reset_camera=False,
             show_edges=not many, edge_color="#30343c", render=False,
         )  # fmt: skip
@@ -239,7 +253,9 @@ class CardsScene:
         """Add the meshes to an empty plotter."""
         self._mesh = quads_mesh(self._corners)
         self._mesh.cell_data["colour"] = np.zeros((self._mesh.n_cells, 3), dtype=np.uint8)
-        plotter.add_mesh(self._mesh, scalars="colour", rgb=True, lighting=False, reset_camera=False)
+        self._actor = plotter.add_mesh(
+            self._mesh, scalars="colour", rgb=True, lighting=False, reset_camera=False
+        )
         plotter.add_point_labels(
             np.array(self._labels), self.data.sub_centers, text_color="white", font_size=18, shape=None,
             show_points=False, always_visible=True, reset_camera=False, name="names",
@@ -270,14 +286,21 @@ class CardsScene:
         """Return SI values for the ends of the colour map: all modules, the whole run."""
         return self.data.limits(paint)
 
-    def picked(self, mesh: Any, cell: int, position: Floats) -> Pick | None:
+    def picked(self, actor: Any, cell: int, position: Floats) -> Pick | None:
         """Return the module of a square."""
-        if mesh is not self._mesh:
+        if actor is not self._actor:
             return None
         sizes = np.cumsum([len(members) for members in self._members])
         center = int(np.searchsorted(sizes, cell, side="right"))
         first = 0 if center == 0 else int(sizes[center - 1])
         return Pick(center, int(self._members[center][cell - first]))
+
+    def outline(self, pick: Pick) -> Floats | None:
+        """Return the square of a module, shape (4, 3)."""
+        cell = sum(len(members) for members in self._members[: pick.sub_center])
+        cell += int(np.searchsorted(self._members[pick.sub_center], pick.module))
+        corners: Floats = self._corners[cell] + np.array([0.0, 0.0, 0.002])
+        return corners
 
     def shown_values(self) -> Floats:
         """Return the SI values that are in the picture."""

@@ -151,8 +151,8 @@ class Series:
     tick_mean: bool
 
 
-def subject_dataset(result: xr.DataTree, sub_center: str | None) -> xr.Dataset:
-    """Return the plant, or one sub-center, as a dataset over time.
+def subject_dataset(result: xr.DataTree, sub_center: str | None, module: int | None = None) -> xr.Dataset:
+    """Return the plant, one sub-center, or one module of it, as a dataset over time.
 
     Raises
     ------
@@ -165,12 +165,16 @@ def subject_dataset(result: xr.DataTree, sub_center: str | None) -> xr.Dataset:
     names = [str(name) for name in group["sub_center"].values]
     if sub_center not in names:
         raise ValueError(f"sub-center {sub_center!r}: expected one of {', '.join(names)}")
+    if module is not None:
+        return result["module"].to_dataset().isel(sub_center=names.index(sub_center), module=module)
     return group.isel(sub_center=names.index(sub_center))
 
 
-def series_of(result: xr.DataTree, plot: Plot, sub_center: str | None = None) -> list[Series]:
+def series_of(
+    result: xr.DataTree, plot: Plot, sub_center: str | None = None, module: int | None = None
+) -> list[Series]:
     """Return the curves of `plot` that the result has; a limit is constant over the time of the others."""
-    subject, ledger = subject_dataset(result, sub_center), result["ledger"].to_dataset()
+    subject, ledger = subject_dataset(result, sub_center, module), result["ledger"].to_dataset()
     found: list[Series] = []
     for curve in plot.curves:
         source = ledger if curve.group == "ledger" else subject

@@ -28,9 +28,11 @@ from viz.curves import (
 _DASH = {"dashed": "dash", "limit": "dot"}
 
 
-def figure(result: xr.DataTree, plot: Plot, sub_center: str | None = None) -> go.Figure | None:
-    """Return `plot` of the plant or a sub-center over UTC, None when the result has no data for it."""
-    series = series_of(result, plot, sub_center)
+def figure(
+    result: xr.DataTree, plot: Plot, sub_center: str | None = None, module: int | None = None
+) -> go.Figure | None:
+    """Return `plot` of the plant, a sub-center or a module over UTC, None when the result has no data for it."""
+    series = series_of(result, plot, sub_center, module)
     if not series:
         return None
     start = datetime.fromisoformat(str(result.attrs["start"])).replace(tzinfo=None)

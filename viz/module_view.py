@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from twin.errors import BadInput
 from viz.fields import PanelField, field_names, field_times, read_panel
+from viz.module_actors import ModuleActors, ModuleScene
 from viz.module_geometry import ZENITH, Sky, module_geometry, number, part_of, sky_at
 from viz.paints import Paint, value_limits
 from viz.plant_data import PlantData
-from viz.scene import ModuleScene, extent_of, module_radiator_area, populate
+from viz.scene import module_radiator_area
 from viz.stage import CameraPreset, Pick, unit
 
 type Floats = NDArray[np.float64]
@@ -46,19 +47,20 @@ class ModuleView:
             else "panels in one colour: the value of the module; the run left no field of it"
         )
         self._scene: ModuleScene | None = None
-        self._meshes: list[Any] = []
+        self._actors: ModuleActors | None = None
         self._values: Floats = np.empty(0)
 
     def build(self, plotter: Any) -> None:
-        """Keep the plotter; what is in it changes with the direction of the Sun."""
-        self._plotter = plotter
+        """Keep the plotter; the meshes come with the first moment."""
+        self._plotter, self._actors = plotter, None
 
     def update(self, index: int, paint: Paint, limits: tuple[float, float]) -> None:
         """Place and colour everything for a time stamp."""
         self._scene = self.scene_at(index, paint)
-        self._plotter.clear_actors()
-        self._plotter.remove_all_lights()
-        self._meshes = populate(self._plotter, self._scene, limits, paint.colour_map)
+        if self._actors is None:
+            self._actors = ModuleActors(self._plotter, self._scene, limits, paint.colour_map)
+        else:
+            self._actors.update(self._scene, limits, paint.colour_map)
         field = self._scene.field.temperature
         self.sample = "point" if self.shows_field(paint) else "module"
         self._values = field if self.shows_field(paint) else field[:1]
@@ -127,13 +129,17 @@ class ModuleView:
         )
         return value_limits(np.concatenate([low, high]), paint)
 
-    def picked(self, mesh: Any, cell: int, position: Floats) -> Pick | None:
+    def picked(self, actor: Any, cell: int, position: Floats) -> Pick | None:
         """Return the point of the field that was hit; without a field the module."""
-        for panel in self._meshes:
-            if panel is mesh:
-                if not self.has_field:
-                    return Pick(self.center, self.module)
-                return Pick(self.center, self.module, int(panel.find_closest_point(position)))
+        if self._actors is None or self._scene is None or actor is not self._actors.panels:
+            return None
+        if self.sample != "point":
+            return Pick(self.center, self.module)
+        point = int(actor.mapper.dataset.find_closest_point(position))
+        return Pick(self.center, self.module, point % len(self._scene.field.points))
+
+    def outline(self, pick: Pick) -> Floats | None:
+        """Return nothing: a module is the whole scene."""
         return None
 
     def shown_values(self) -> Floats:
@@ -144,11 +150,6 @@ class ModuleView:
         """Return the directions of Sun, Earth and velocity."""
         assert self._scene is not None
         return {"Sun": self._scene.sky.sun, "Earth": -ZENITH, "velocity": np.array([1.0, 0.0, 0.0])}
-
-    def reach(self) -> float:
-        """Return the size of the module [m]."""
-        assert self._scene is not None
-        return extent_of(self._scene.geometry)
 
     def point_series(self, point: int) -> tuple[Floats, Floats]:
         """Return times [s since start] and temperatures [K] of a point of the field.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from twin.errors import BadInput
 from twin.results import elapsed_seconds, open_result, resolved_case
+from viz.curves import eclipse_spans
 from viz.paints import PAINTS, Paint, difference, value_limits
 
 type Floats = NDArray[np.float64]
@@ -25,6 +26,9 @@ GEOSTATIONARY_RADIUS = 42_164e3
 
 LINE_OF_SIGHT_HEIGHT = 100e3
 """Height that a laser link keeps above the ground in the pictures [m]."""
+
+SCENES = ("plant", "sub_center", "module", "cards")
+"""Names of the scenes."""
 
 _KEPT_VARIABLES = 12
 _ANGLE = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*(deg|rad)?")
@@ -141,6 +145,15 @@ class PlantData:
     def paints(self) -> list[Paint]:
         """What this result can be coloured by."""
         return [paint for name, paint in PAINTS.items() if name in self._modules]
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Scenes that can be shown; the first says most of several modules."""
+        return SCENES
+
+    def eclipses(self, center: int | None) -> list[tuple[float, float]]:
+        """Return (start, end) of the eclipses of a sub-center, of the first for None [s since start]."""
+        return eclipse_spans(self.result, None if center is None else self.sub_centers[center])
 
     def paint(self, name: str) -> Paint:
         """Return the quantity `name`.

@@ -91,7 +91,7 @@ class PlantScene:
         plotter.add_mesh(self._sun, color="#ffd54a", lighting=False)
         self._maps = quads_mesh(np.concatenate(self._tiles))
         self._maps.cell_data["colour"] = np.zeros((self._maps.n_cells, 3), dtype=np.uint8)
-        plotter.add_mesh(self._maps, scalars="colour", rgb=True, lighting=False)
+        self._maps_actor = plotter.add_mesh(self._maps, scalars="colour", rgb=True, lighting=False)
         count = len(self.data.sub_centers)
         self._frames = [pv.MultipleLines(np.eye(5, 3)) for _ in range(count)]
         self._frame_actors = [
@@ -129,9 +129,10 @@ class PlantScene:
         """Return points that must be in the picture."""
         normal, away = self._normal(self._first)
         view = unit(np.cos(TILT) * normal + np.sin(TILT) * away)
-        reach = self._orbit_radius + 1.16 * self._edge
-        a = across(np.array([0.0, 0.0, 1.0]), normal, view)
-        b = np.cross(normal, a)
+        # Maps are moved outwards in the plane of the usual picture.
+        reach = self._orbit_radius + 1.32 * self._edge
+        a = across(np.array([0.0, 0.0, 1.0]), view, normal)
+        b = np.cross(view, a)
         angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)[:, None]
         sun = (1.04 * SCALE * self._first.earth_radius + 0.42 * self._orbit_radius) * self._first.sun
         return np.concatenate([reach * (np.cos(angle) * a + np.sin(angle) * b), sun[None]])
@@ -140,9 +141,9 @@ class PlantScene:
         """Return SI values for the ends of the colour map: all modules, the whole run."""
         return self.data.limits(paint)
 
-    def picked(self, mesh: Any, cell: int, position: Floats) -> Pick | None:
+    def picked(self, actor: Any, cell: int, position: Floats) -> Pick | None:
         """Return the module of a square of the maps."""
-        if mesh is not self._maps:
+        if actor is not self._maps_actor:
             return None
         sizes = np.cumsum([len(members) for members in self._modules])
         center = int(np.searchsorted(sizes, cell, side="right"))
@@ -157,10 +158,10 @@ class PlantScene:
         """Return no directions: the Sun is in the scene."""
         return {}
 
-    def map_corners(self, sub_center: int, module: int) -> Floats:
+    def outline(self, pick: Pick) -> Floats | None:
         """Return where the square of a module is now, shape (4, 3)."""
-        cell = sum(len(members) for members in self._modules[:sub_center])
-        cell += int(np.searchsorted(self._modules[sub_center], module))
+        cell = sum(len(members) for members in self._modules[: pick.sub_center])
+        cell += int(np.searchsorted(self._modules[pick.sub_center], pick.module))
         corners: Floats = np.asarray(self._maps.points, dtype=np.float64).reshape(-1, 4, 3)[cell]
         return corners
 

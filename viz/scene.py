@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from twin.results import elapsed_seconds, open_result
 from viz.curves import illumination
-from viz.fields import PanelField, read_panel
-from viz.module_geometry import ZENITH, ModuleGeometry, Plate, Sky, module_class_of, module_geometry, sky_at
-from viz.stage import earth_colours, new_plotter
+from viz.fields import read_panel
+from viz.module_actors import ModuleActors, ModuleScene, extent_of
+from viz.module_geometry import ZENITH, module_class_of, module_geometry, sky_at
+from viz.stage import new_plotter
 
 type Floats = NDArray[np.float64]
 
@@ -23,25 +24,6 @@ COLOUR_MAP = "plasma"
 
 VIEW_ANGLE = float(np.deg2rad(34.0))
 """Height of the field of view [rad]."""
-
-
-@dataclass(frozen=True)
-class ModuleScene:
-    """All that the picture of a module shows.
-
-    Attributes
-    ----------
-    field : PanelField
-        Panel temperature, at the time of the picture.
-    sky : Sky
-        Sun and Earth at that time.
-    geometry : ModuleGeometry
-        Body, wings and panels.
-    """
-
-    field: PanelField
-    sky: Sky
-    geometry: ModuleGeometry
 
 
 @dataclass(frozen=True)
@@ -102,46 +84,13 @@ def render(
         The image, and the directions of the Sun, the Earth and the velocity in it.
     """
     plotter = new_plotter(size)
-    populate(plotter, scene, limits)
+    ModuleActors(plotter, scene, limits, COLOUR_MAP)
     _aim_camera(plotter, scene, extent_of(scene.geometry))
     plotter.enable_anti_aliasing("ssaa")
     image = np.asarray(plotter.screenshot(return_img=True))
     compass = _compass(plotter, scene)
     plotter.close()
     return Rendering(image, compass)
-
-
-def populate(
-    plotter: Any, scene: ModuleScene, limits: tuple[float, float], colour_map: str = COLOUR_MAP
-) -> list[Any]:
-    """Add a scene to an empty plotter; return the meshes of its radiator panels.
-
-    Parameters
-    ----------
-    plotter : pyvista.Plotter
-    scene : ModuleScene
-    limits : (float, float)
-        Values at the ends of the colour map, SI.
-    colour_map : str
-        Name of a map of matplotlib.
-    """
-    import pyvista as pv
-
-    extent = extent_of(scene.geometry)
-    _add_lights(plotter, pv, scene.sky)
-    _add_earth(plotter, pv, scene.sky, extent)
-    _add_body_and_wings(plotter, pv, scene.geometry)
-    meshes = []
-    for plate in scene.geometry.panels:
-        mesh = pv.PolyData.from_regular_faces(_placed(scene.field, plate), scene.field.triangles)
-        mesh.point_data["temperature"] = scene.field.temperature
-        # Unlit: a colour must mean the same temperature wherever it is.
-        plotter.add_mesh(mesh, scalars="temperature", cmap=colour_map, clim=limits, lighting=False,
-                         show_scalar_bar=False, n_colors=512)  # fmt: skip
-        outline = pv.MultipleLines(np.vstack([plate.corners, plate.corners[:1]]))
-        plotter.add_mesh(outline, color="#e8e8e8", line_width=2, lighting=False)
-        meshes.append(mesh)
-    return meshes
 
 
 def module_radiator_area(result: xr.DataTree, name: str, otherwise: float) -> float:
@@ -156,78 +105,6 @@ def module_radiator_area(result: xr.DataTree, name: str, otherwise: float) -> fl
             area = area[np.asarray(module["module_class"]) == names.index(name)]
     area = area[np.isfinite(area)]
     return float(area.flat[0]) if area.size else otherwise
-
-
-def _placed(field: PanelField, plate: Plate) -> Floats:
-    """Return the points of the panel in the frame of the scene."""
-    low, size = field.points.min(axis=0), np.ptp(field.points, axis=0)
-    across = 2.0 * (field.points[:, :2] - low[:2]) / size[:2] - 1.0
-    return plate.centre + across[:, :1] * plate.half_width + across[:, 1:] * plate.half_height
-
-
-def extent_of(geometry: ModuleGeometry) -> float:
-    """Return the distance of the farthest corner of a module from its body [m]."""
-    corners = np.vstack([plate.corners for plate in (*geometry.wings, *geometry.panels)])
-    return float(np.linalg.norm(corners, axis=1).max())
-
-
-def _add_lights(plotter: Any, pv: Any, sky: Sky) -> None:
-    sun = pv.Light(position=tuple(1e3 * sky.sun), focal_point=(0, 0, 0), light_type="scene light")
-    sun.intensity = 1.15 * sky.illuminated_fraction
-    plotter.add_light(sun)
-    fill = pv.Light(light_type="headlight")
-    fill.intensity = 0.38
-    plotter.add_light(fill)
-
-
-def _add_earth(plotter: Any, pv: Any, sky: Sky, extent: float) -> None:
-    """Add the Earth at its true angular size, far enough that the module sees no parallax in it."""
-    radius = 400.0 * extent
-    centre = -ZENITH * radius / np.sin(sky.earth_angular_radius)
-    sphere = pv.Sphere(radius=radius, center=centre, theta_resolution=240, phi_resolution=240)
-    # Day and night by the Sun's height over each point: the terminator stays visible in eclipse.
-    sphere.point_data["colour"] = earth_colours(np.asarray(sphere.point_normals, dtype=np.float64) @ sky.sun)
-    plotter.add_mesh(sphere, scalars="colour", rgb=True, lighting=False, reset_camera=False)
-    air = pv.Sphere(radius=1.003 * radius, center=centre, theta_resolution=240, phi_resolution=240)
-    plotter.add_mesh(air, color="#6fa8dc", opacity=0.35, lighting=False, reset_camera=False, culling="front")
-
-
-def _add_body_and_wings(plotter: Any, pv: Any, geometry: ModuleGeometry) -> None:
-    edge = geometry.body_edge
-    box = pv.Cube(x_length=edge, y_length=edge, z_length=edge)
-    plotter.add_mesh(box, color="#c9a553", show_edges=True, edge_color="#8a6d2c", ambient=0.45, specular=0.3)
-    for wing in geometry.wings:
-        _add_wing(plotter, pv, wing)
-    booms = pv.MultiBlock()
-    for plate in (*geometry.wings, *geometry.panels):
-        near = plate.corners[np.argsort(np.linalg.norm(plate.corners, axis=1))[:2]].mean(axis=0)
-        booms.append(pv.Tube(pointa=(0, 0, 0), pointb=near, radius=0.025 * edge))
-    plotter.add_mesh(_merged(booms), color="#b8bcc4", ambient=0.3)
-
-
-def _add_wing(plotter: Any, pv: Any, wing: Plate) -> None:
-    normal = np.cross(wing.half_width, wing.half_height)
-    normal /= np.linalg.norm(normal)
-    thickness = 0.01 * float(np.linalg.norm(wing.half_height))
-    for side, colour, lines in ((1.0, "#1d3f7a", "#8fa8cf"), (-1.0, "#8a8070", "#b9b0a0")):
-        lift = side * thickness * normal
-        shifted = Plate(wing.centre + lift, wing.half_width, wing.half_height)
-        face = pv.PolyData.from_regular_faces(shifted.corners, np.array([[0, 1, 2, 3]]))
-        plotter.add_mesh(face, color=colour, ambient=0.5, specular=0.25)
-        ends = []
-        for across, along, count in (
-            (wing.half_width, wing.half_height, 9),
-            (wing.half_height, wing.half_width, 3),
-        ):
-            for share in np.linspace(-1.0, 1.0, count).tolist():
-                middle = shifted.centre + lift + share * across
-                ends += [middle - along, middle + along]
-        grid = pv.line_segments_from_points(np.array(ends))
-        plotter.add_mesh(grid, color=lines, line_width=1, lighting=False)
-
-
-def _merged(blocks: Any) -> Any:
-    return blocks.combine().extract_surface(algorithm="dataset_surface")
 
 
 def _aim_camera(plotter: Any, scene: ModuleScene, extent: float) -> None:

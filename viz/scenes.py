@@ -13,9 +13,6 @@ from viz.plant_data import PlantData
 from viz.plant_scene import PlantScene
 from viz.stage import Scene
 
-SCENES = ("plant", "sub_center", "module", "cards")
-"""Names of the scenes."""
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -24,7 +21,7 @@ class Choice:
     Attributes
     ----------
     scene : str
-        One of `SCENES`.
+        One of `viz.plant_data.SCENES`.
     sub_center, module : int
         Which one, for the scenes ``sub_center`` and ``module``.
     """
@@ -36,7 +33,7 @@ class Choice:
 
 def usual_scene(data: PlantData) -> str:
     """Return the scene that says most: the module of a single satellite, else the plant."""
-    return "module" if int(data.present.sum()) == 1 else "plant"
+    return "module" if int(data.present.sum()) == 1 and "module" in data.scenes else data.scenes[0]
 
 
 def make_scene(data: PlantData, choice: Choice) -> Scene:
@@ -47,8 +44,8 @@ def make_scene(data: PlantData, choice: Choice) -> Scene:
     BadInput
         There is no such scene, sub-center or module.
     """
-    if choice.scene not in SCENES:
-        raise BadInput(f"scene {choice.scene!r}: expected one of {', '.join(SCENES)}")
+    if choice.scene not in data.scenes:
+        raise BadInput(f"scene {choice.scene!r}: expected one of {', '.join(data.scenes)}")
     if not 0 <= choice.sub_center < len(data.sub_centers):
         raise BadInput(f"sub-center {choice.sub_center}: expected 0…{len(data.sub_centers) - 1}")
     if choice.scene == "plant":

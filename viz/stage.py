@@ -78,8 +78,11 @@ class Scene(Protocol):
     def limits(self, paint: Paint) -> tuple[float, float]:
         """Return SI values for the ends of the colour map, the same over the whole run."""
 
-    def picked(self, mesh: Any, cell: int, position: Floats) -> Pick | None:
-        """Return what a cell of one of the meshes is, None for scenery."""
+    def picked(self, actor: Any, cell: int, position: Floats) -> Pick | None:
+        """Return what a cell of an actor is, None for scenery."""
+
+    def outline(self, pick: Pick) -> Floats | None:
+        """Return the corners of what marks a module now, None when it is not in this scene."""
 
     def shown_values(self) -> Floats:
         """Return the SI values that are in the picture, flat, for its histogram."""

@@ -7,6 +7,9 @@ reports, never physics.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +19,11 @@ import xarray as xr
 
 from twin.field_output import FieldSeries
 from twin.results import ResultLayout, ResultWriter, open_result
+
+sys.path.insert(0, str(Path(__file__).parent))  # helpers beside the tests
+
+from browser import WHY_NOT, devtools_address
+from large_result import write_large
 
 START = datetime(2026, 11, 10, 12, 0, 0, tzinfo=UTC)
 PERIOD = 5_990.0
@@ -213,3 +221,24 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def result(run_folder: Path) -> xr.DataTree:
     return open_result(run_folder)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[str]:
+    """Address of a real Chromium; without one the tests that need it are skipped."""
+    started: list[subprocess.Popen[bytes]] = []
+    address = devtools_address(started)
+    if address is None:
+        pytest.skip(WHY_NOT)
+    yield address
+    for program in started:
+        program.terminate()
+        program.wait(20)
+
+
+@pytest.fixture(scope="session")
+def large_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plant of 4 x 64 modules."""
+    folder = tmp_path_factory.mktemp("large")
+    write_large(folder, side=8, ticks=24)
+    return folder

@@ -150,9 +150,9 @@ def _picture(
     name = scene.value if scene else "module" if module is not None else usual_scene(data)
     if name == "plant" and sub_center is not None and scene is None:
         name = "sub_center"
-    field = field_of_class(data.path, data.class_of(center, module or 0)) if name == "module" else None
     special = colour_by or camera or isinstance(data, Comparison) or module or center
-    if field is not None and not special and data.path is not None:
+    field = None if special or name != "module" else field_of_class(data.path, data.class_of(0, 0))
+    if field is not None and data.path is not None:
         save_module_picture(data.path, file, seconds, field)
     else:
         paint = data.paint(colour_by) if colour_by else usual_paint(data, name)

@@ -1,0 +1,1 @@
+"""The session in the browser: `twin view RESULT`."""

@@ -1,0 +1,398 @@
+"""The page of a session: a trame application around `viz.session.model.SessionModel`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twin.errors import BadInput
+from viz.curves import PLOT_BY_NAME
+from viz.plant_data import PlantData
+from viz.scenes import Choice
+from viz.session.model import CHARTS, SessionModel
+
+ASSETS = Path(__file__).with_name("assets")
+PLAY_PAUSE = 0.15
+"""Least time between two steps while it plays [s]."""
+
+SCENE_WORDS = {"plant": "Plant", "sub_center": "Sub-center", "module": "Module", "cards": "Cards"}
+
+
+def assets_module() -> dict[str, Any]:
+    """Return what the page loads beside trame's own files: plotly and the plot component."""
+    import plotly
+
+    # Scripts of one folder are loaded in this order.
+    library = Path(plotly.__file__).parent / "package_data"
+    return {
+        "serve": {"dd_plotly": str(library), "dd_assets": str(ASSETS)},
+        "scripts": ["dd_plotly/plotly.min.js", "dd_assets/elements.js"],
+        "styles": ["dd_assets/session.css"],
+        "vue_use": ["dawnduskElements"],
+    }
+
+
+class SessionApp:
+    """The state of the page and its answers to what the viewers do.
+
+    All viewers share one session: what one of them changes, the others see.
+
+    Parameters
+    ----------
+    data : PlantData
+        A result, or a live plant.
+    server : trame server
+    model : SessionModel
+    """
+
+    def __init__(self, data: PlantData, server: Any, model: SessionModel) -> None:
+        self.data, self.server, self.model = data, server, model
+        self.state = server.state
+        self._playing: asyncio.Task[None] | None = None
+        server.enable_module(assets_module())
+        self._fill_state()
+        self._build_page()
+        self._watch()
+
+    def refresh(self) -> None:
+        """Show what has come in: for a live plant."""
+        with self.state:
+            last = self.data.times.size - 1
+            self.state.last_index = last
+            if self.state.following:
+                self._quiet(time_index=last)
+                self._do(lambda: self.model.set_time(last))
+            else:
+                self._do(self.model.refresh)
+            self._show_all()
+            self._push()
+
+    def report_error(self, message: str) -> None:
+        """Show a message in the page, empty to remove it."""
+        with self.state:
+            self.state.error = message
+
+    def _fill_state(self) -> None:
+        model, data, state = self.model, self.data, self.state
+        live = bool(getattr(data, "live", False))
+        state.trame__title = f"{data.name} · Dawndusk"
+        state.update(
+            {
+                "case_name": data.name,
+                "live": live,
+                "following": live,
+                "error": "",
+                "scene": model.choice.scene,
+                "scenes": [{"value": key, "title": SCENE_WORDS[key]} for key in data.scenes],
+                "sub_center": model.choice.sub_center,
+                "sub_centers": data.sub_centers,
+                "module": model.choice.module,
+                "paint": model.paint.variable,
+                "paints": [{"value": paint.variable, "title": paint.label} for paint in data.paints],
+                "plot": CHARTS[0],
+                "plots": [{"value": key, "title": PLOT_BY_NAME[key].title} for key in CHARTS],
+                "time_index": model.index,
+                "last_index": data.times.size - 1,
+                "playing": False,
+                "clip": 0,
+                "client_side": False,
+                "alarms": [],
+                "forecast": [],
+                "viewers": 0,
+            }
+        )
+        self._shown: dict[str, Any] = {
+            key: state[key]
+            for key in ("scene", "sub_center", "module", "paint", "plot", "time_index", "clip", "client_side")
+        }
+        self._show_all()
+
+    def _show_all(self) -> None:
+        """Bring words, scale and plots up to date with the model."""
+        self._show_moment()
+        figures = self.model.figures(self.state.plot)
+        self.state.update({"figure_quantity": figures["quantity"], "figure_plot": figures["plot"]})
+
+    def _show_moment(self) -> None:
+        model, data = self.model, self.data
+        moment = data.utc(model.index)
+        self.state.update(
+            {
+                "clock": f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+                "cursor": f"{moment:%Y-%m-%d %H:%M:%S}",
+                "title": model.scene.title,
+                "note": model.scene.note,
+                "scale": model.scale(),
+                "selection": model.describe_selection(),
+                "selected": model.selected is not None,
+                "cameras": [preset.name for preset in model.scene.presets()],
+                "alarms": list(getattr(data, "alarms", [])),
+                "forecast": list(getattr(data, "forecast", [])),
+            }
+        )
+
+    def _watch(self) -> None:
+        state = self.state
+
+        @state.change("scene", "sub_center", "module")
+        def on_scene(**_: Any) -> None:
+            if self._changed("scene", "sub_center", "module"):
+                center = int(state.sub_center)
+                module = int(state.module or 0)
+                if not (0 <= module < self.data.present.shape[1] and self.data.present[center][module]):
+                    module = 0
+                    self._quiet(module=0)
+                self._do(lambda: self.model.show(Choice(state.scene, center, module)))
+                self._quiet(paint=self.model.paint.variable)
+                self._show_all()
+                self._push(camera=True)
+
+        @state.change("paint")
+        def on_paint(**_: Any) -> None:
+            if self._changed("paint"):
+                self._do(lambda: self.model.set_paint(state.paint))
+                self._show_all()
+                self._push()
+
+        @state.change("time_index")
+        def on_time(**_: Any) -> None:
+            if self._changed("time_index"):
+                index = int(state.time_index)
+                state.following = bool(state.live and index >= state.last_index)
+                self._do(lambda: self.model.set_time(index))
+                self._show_moment()
+                self._push()
+
+        @state.change("plot")
+        def on_plot(**_: Any) -> None:
+            if self._changed("plot"):
+                self._show_all()
+
+        @state.change("clip")
+        def on_clip(**_: Any) -> None:
+            if self._changed("clip"):
+                self._do(lambda: self.model.set_clip(float(state.clip) / 100.0))
+                self._push()
+
+        @state.change("client_side")
+        def on_client_side(**_: Any) -> None:
+            if self._changed("client_side"):
+                state.viewMode = "local" if state.client_side else "remote"
+                self._push(camera=True)
+
+    def play(self) -> None:
+        """Start or stop the clock."""
+        self.state.playing = not self.state.playing
+        if self.state.playing:
+            self._playing = asyncio.get_running_loop().create_task(self._play())
+
+    async def _play(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self.state.playing:
+            begin = loop.time()
+            with self.state:
+                following = self.model.index + 1
+                self.state.time_index = 0 if following > self.state.last_index else following
+            # The others get their turn, and a slow machine drops its pace, not its frames.
+            await asyncio.sleep(max(0.02, PLAY_PAUSE - (loop.time() - begin)))
+
+    def pick(self, x: float, y: float) -> None:
+        """Select what was clicked; x, y are shares of the view from its left and lower border."""
+        self._do(lambda: self.model.pick(x, y))
+        self._show_all()
+        self._push()
+
+    def resize(self, width: float, height: float) -> None:
+        """Fit the scene to the view of the viewer who came last, in pixels."""
+        self._do(lambda: self.model.resize(int(width), int(height)))
+        self._push(camera=True)
+
+    def enter(self) -> None:
+        """Go into what is selected: from plant or cards to its sub-center, from there to the module."""
+        pick = self.model.selected
+        if pick is None:
+            return
+        into = "module" if self.state.scene == "sub_center" else "sub_center"
+        with self.state:
+            self.state.update({"sub_center": pick.sub_center, "module": pick.module, "scene": into})
+
+    def unselect(self) -> None:
+        """Select nothing."""
+        self.model.select(None)
+        self._show_all()
+        self._push()
+
+    def look(self, camera: str) -> None:
+        """Move the camera to a preset."""
+        self._do(lambda: self.model.look(camera))
+        self._push(camera=True)
+
+    def go_to(self, moment: str) -> None:
+        """Go to the time stamp nearest to a UTC time, as a plot writes it."""
+        from datetime import UTC, datetime
+
+        wanted = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        self.state.time_index = self.data.index_at((wanted - self.data.start).total_seconds())
+
+    def _do(self, action: Any) -> None:
+        try:
+            action()
+        except (BadInput, OSError, KeyError) as error:
+            self.state.error = f"{error}"
+        else:
+            self.state.error = ""
+
+    def _changed(self, *names: str) -> bool:
+        """Whether a viewer changed one of these: what this class set itself is not a change."""
+        new = {name: self.state[name] for name in names}
+        different = any(self._shown[name] != value for name, value in new.items())
+        self._shown.update(new)
+        return different
+
+    def _quiet(self, **values: Any) -> None:
+        self._shown.update(values)
+        self.state.update(values)
+
+    def _push(self, camera: bool = False) -> None:
+        if self.state.client_side:
+            self.view.update_geometry()
+            if camera:
+                self.view.push_camera()
+        else:
+            self.view.update_image()
+
+    def _build_page(self) -> None:
+        from trame.ui.html import DivLayout
+        from trame.widgets import html
+
+        with DivLayout(self.server) as layout:
+            layout.root.classes = "dd-page"
+            layout.root.style = ""
+            html.Div("{{ error }}", classes="dd-error", v_show="error", id="error")
+            self._build_bar(html)
+            with html.Div(classes="dd-main"):
+                self._build_view(html)
+                self._build_side(html)
+            self._build_time(html)
+
+    def _build_bar(self, html: Any) -> None:
+        with html.Div(classes="dd-bar"):
+            html.H1("{{ case_name }}")
+            with html.Label("show"), html.Select(v_model=("scene",), id="scene"):
+                html.Option(
+                    "{{ item.title }}", v_for="item in scenes", value=("item.value",), key="item.value"
+                )
+            with (
+                html.Label("sub-center", v_show="scene == 'sub_center' || scene == 'module'"),
+                html.Select(v_model=("sub_center",), id="sub-center"),
+            ):
+                html.Option(
+                    "{{ name }}", v_for="(name, number) in sub_centers", value=("number",), key="number"
+                )
+            with html.Label("module", v_show="scene == 'module'"):
+                html.Input(type="number", min="0", v_model_number=("module",), id="module")
+            with html.Label("colour"), html.Select(v_model=("paint",), id="paint"):
+                html.Option(
+                    "{{ item.title }}", v_for="item in paints", value=("item.value",), key="item.value"
+                )
+            with html.Label("camera"):
+                html.Button(
+                    "{{ name }}", v_for="name in cameras", key="name", click=(self.look, "[name]"),
+                    classes="dd-camera",
+                )  # fmt: skip
+            with html.Label("cut"):
+                html.Input(type="range", min="0", max="95", v_model_number=("clip",), id="clip",
+                           style="width:90px")  # fmt: skip
+            with html.Label(title="Turn the scene in this browser instead of on the server"):
+                html.Input(type="checkbox", v_model=("client_side",), id="client-side")
+                html.Span("in browser")
+
+    def _build_view(self, html: Any) -> None:
+        from trame.widgets import vtk
+
+        with element("dd-pick", ["pick", "size"])(
+            classes="dd-view", id="view", pick=(self.pick, "$event"), size=(self.resize, "$event")
+        ):
+            self.view = vtk.VtkRemoteLocalView(
+                self.model.plotter.render_window, namespace="view", mode=("viewMode", "remote"),
+                interactive_ratio=0.7, interactive_quality=55, still_ratio=1, still_quality=92,
+                disable_auto_switch=True, style="width:100%;height:100%",
+            )  # fmt: skip
+            with html.Div(classes="dd-note"):
+                html.B("{{ title }}")
+                html.Div("{{ note }}")
+            with html.Div(classes="dd-scale"):
+                html.Div("{{ scale.label }}", id="scale-label")
+                html.Div(
+                    classes="dd-ramp",
+                    style=("`background: linear-gradient(to right, ${scale.stops.join(',')})`",),
+                )
+                with html.Div(classes="dd-ticks"):
+                    html.Span(
+                        "{{ (number == 0 && scale.below ? '≤ ' : "
+                        "number == scale.ticks.length - 1 && scale.above ? '≥ ' : '') + tick }}",
+                        v_for="(tick, number) in scale.ticks",
+                        key="number",
+                    )
+
+    def _build_side(self, html: Any) -> None:
+        with html.Div(classes="dd-side"):
+            with html.Div(classes="dd-card"):
+                html.B("{{ selection }}", id="selection")
+                with html.Div(v_show="selected", style="margin-top:5px;display:flex;gap:8px"):
+                    html.Button("look at it", click=self.enter, v_show="scene != 'module'", id="enter")
+                    html.Button("clear", click=self.unselect, id="clear")
+            chart(html, figure=("figure_quantity",), cursor=("cursor",), moment=(self.go_to, "[$event]"))
+            with html.Div(v_show="!live"), html.Select(v_model=("plot",), id="plot"):
+                html.Option(
+                    "{{ item.title }}", v_for="item in plots", value=("item.value",), key="item.value"
+                )
+            chart(html, figure=("figure_plot",), cursor=("cursor",), moment=(self.go_to, "[$event]"))
+            with html.Div(classes="dd-card dd-alarms", v_show="live", id="alarms"):
+                html.B("Alarms")
+                html.Div("none", v_show="!alarms.length")
+                with html.Ul():
+                    html.Li(
+                        "{{ alarm }}", v_for="(alarm, number) in alarms", key="number", classes="dd-alarm"
+                    )
+                html.B("Forecast", v_show="forecast.length")
+                with html.Ul():
+                    html.Li("{{ line }}", v_for="(line, number) in forecast", key="number")
+
+    def _build_time(self, html: Any) -> None:
+        with html.Div(classes="dd-time"):
+            html.Button(
+                "{{ playing ? '❚❚ pause' : '▶ play' }}", click=self.play, id="play",
+                classes=("playing ? 'on' : ''",),
+            )  # fmt: skip
+            html.Span("{{ clock }}", classes="dd-clock", id="clock")
+            html.Input(
+                type="range",
+                min="0",
+                max=("last_index",),
+                step="1",
+                v_model_number=("time_index",),
+                id="time",
+            )
+            html.Span("live", v_show="live && following", style="color:#5ee0a0", id="live")
+
+
+def chart(html: Any, **attributes: Any) -> Any:
+    """Add a time plot to the page."""
+    with html.Div(classes="dd-plot"):
+        return element("dd-chart", ["moment"], "figure", "cursor")(**attributes)
+
+
+def element(tag: str, events: list[str], *attributes: str) -> Callable[..., Any]:
+    """Return the widget of an element of ``assets/elements.js``, with its attributes and the events it sends."""
+    from trame_client.widgets.core import AbstractElement
+
+    class Element(AbstractElement):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(tag, **options)
+            self._attr_names += list(attributes)
+            self._event_names += events
+
+    return Element
