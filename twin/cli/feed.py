@@ -116,11 +116,14 @@ def feed(
         raise BadInput(
             "twin feed: nowhere to send to; add --to tcp://127.0.0.1:9400 or --to FILE, or --xtce FILE to describe it"
         )
+    from solvers import parallel
     from twin.cli.run import seconds
     from twin.plant import reference_orbit
     from twin.results import open_result
     from twin.telemetry import parse_endpoint
 
+    if parallel.under_mpi():
+        raise BadInput("twin feed: runs in one process; start it without mpirun")
     pace, target = _rate(rate), None if to is None else parse_endpoint(to, "--to")
     patience = None if wait is None else seconds("--wait", wait)
     replay = source.is_dir()

@@ -286,7 +286,8 @@ class Transmitter:
         self._keep(packets)
         if self._heard:
             raise BadInput(
-                f"{self.endpoint}: the other side sends as well; two feeds have met, give one another port"
+                f"{self.endpoint}: the other side sends as well: another feed, or a program that has this port; "
+                "choose another port"
             )
         if self._writer is None:
             return
@@ -300,9 +301,11 @@ class Transmitter:
             self._broken()
 
     async def close(self) -> None:
-        """Send what can be sent and end the link."""
+        """End the link; packets that nobody took count as dropped."""
         for task in self._tasks:
             task.cancel()
+        self.dropped += len(self._kept)
+        self._kept.clear()
         if self._writer is not None:
             with contextlib.suppress(ConnectionError):
                 self._writer.close()

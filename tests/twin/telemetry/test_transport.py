@@ -147,7 +147,7 @@ def test_two_feeds_on_one_port_are_told():
             await one.close()
             await two.close()
 
-    with pytest.raises(BadInput, match="two feeds"):
+    with pytest.raises(BadInput, match="another feed"):
         asyncio.run(run())
 
 
@@ -192,3 +192,22 @@ def test_endpoints():
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"nothing\.ccsds"):
         list(read_file(tmp_path / "nothing.ccsds"))
+
+
+def test_what_nobody_took_is_counted_at_the_end():
+    place = Endpoint("tcp", "127.0.0.1", free_port())
+
+    async def run():
+        sender = Transmitter(place, 10.0)
+        task = asyncio.create_task(collect(Receiver(place, 10.0), 100))
+        await sender.open()
+        await sender.send(PACKETS[:1])
+        await asyncio.wait_for(task, 10.0)
+        while sender._writer is not None:
+            await asyncio.sleep(0.02)
+        await sender.send(PACKETS[1:11])
+        await sender.close()
+        return sender
+
+    sender = asyncio.run(asyncio.wait_for(run(), 30.0))
+    assert (sender.sent, sender.dropped) == (1, 10)
