@@ -2,8 +2,9 @@
 
 A module of a study holds as many cards as in the plant, but only some dozens are computed for every job on it. They
 lie at quantiles of *severity*, the factor on the junction's rise: strata of probability 0 to 99 %, 99 to 99.99 % and
-beyond, so that a throttled share of 1e-4 is seen; one more card without weight is the hottest of the sub-center, which
-sets the pace of synchronous jobs. All modules hold the same cards: what differs between samples is what was sampled.
+beyond, so that a throttled share of 1e-4 is seen. Two cards more, without weight, are the hottest and the hungriest of
+the sub-center: one of them sets the pace of synchronous jobs. All modules hold the same cards: what differs between
+samples is what was sampled.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ class CardSample:
     Attributes
     ----------
     power_factor, resistance_factor : (card,) arrays
-        Strata one after the other, then the hottest card.
+        Strata one after the other, then the hottest and the hungriest card.
     counts : (4,) int array
-        Cards of each stratum, and the hottest one.
+        Cards of each stratum, and these two.
     weights : (4,) array
-        Share of the population that each stratum stands for; 0 for the hottest card.
+        Share of the population that each stratum stands for; 0 for these two.
     """
 
     power_factor: Array
@@ -72,19 +73,22 @@ class CardSample:
         probability = [
             low + (high - low) * (np.arange(n) + 0.5) / n for low, high, n in zip(EDGES, EDGES[1:], counts)
         ]
-        probability.append(np.array([1.0 - 0.5 / max(population, 1)]))
+        last = 1.0 - 0.5 / max(population, 1)
+        probability.append(np.array([last, last]))
         severity = ndtri(np.concatenate(probability))
         across = ndtri((0.5 + _GOLDEN * np.arange(severity.size)) % 1.0)
-        across[-1] = 0.0
+        across[-2:] = 0.0
         spread = np.array([card.power_spread, card.resistance_spread])
         size = float(np.hypot(*spread))
         along = spread / size if size > 0.0 else np.array([1.0, 0.0])
         power = along[0] * severity - along[1] * across
         resistance = along[1] * severity + along[0] * across
+        # The last card is extreme in power alone: the limit on power holds it back, not temperature.
+        power[-1], resistance[-1] = severity[-1], 0.0
         return cls(
             np.exp(spread[0] * power - 0.5 * spread[0] ** 2),
             np.exp(spread[1] * resistance - 0.5 * spread[1] ** 2),
-            np.append(counts, 1),
+            np.append(counts, 2),
             np.append(np.diff(EDGES), 0.0),
         )
 

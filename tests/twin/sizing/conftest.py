@@ -1,0 +1,44 @@
+"""A satellite whose panel has two dozen nodes: its reduced model is trained in seconds, once for all tests."""
+
+from pathlib import Path
+
+import pytest
+
+from twin.case import Case
+from twin.reduced_training import TrainingSettings
+from twin.sizing import Panels
+
+CASES = Path(__file__).parents[3] / "cases"
+
+COARSE = (
+    "module_classes.satellite.radiator.mesh_size=0.8 m",
+    "module_classes.satellite.radiator.tubes.count=4",
+    "numerics.exchange=none",
+    "sizing.step=60 s",
+    "sizing.card_step=10 s",
+    "sizing.cards=16",
+    "sizing.days=4",
+)
+
+TRAINING = TrainingSettings(
+    relative_flow=(0.5, 2.0), least_runs=8, most_runs=10, passes=1, tolerance=0.5, orbit=1500.0, segments=3
+)
+
+
+@pytest.fixture(scope="session")
+def load():
+    """Return a function that loads the small case with more settings."""
+
+    def with_settings(*settings: str) -> Case:
+        return Case.load(CASES / "experimental-satellite.yaml", [*COARSE, *settings])
+
+    return with_settings
+
+
+@pytest.fixture(scope="session")
+def panels():
+    """Reduced panels, trained to a tenth of a kelvin rather than a hundredth."""
+    pytest.importorskip("dolfinx")
+    from solvers.reduced_training import ReductionSettings
+
+    return Panels(TRAINING, reduction=ReductionSettings(regimes=3, most_modes=16))
