@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from twin import component_models
 from twin.assimilation import BoundedParameters
-from twin.environment_track import EnvironmentTrack, FaceFluxes, TickEnvironment
+from twin.environment_track import EnvironmentTrack, FaceFluxes, TickEnvironment, mean_faces
 from twin.live.group import EnsembleGroup, MeasuredCards, MeasuredRelay, PanelMaker
 from twin.module_group import GroupTick
 from twin.plant import module_view, reference_orbit
@@ -369,14 +369,5 @@ def parameter_bounds(groups: list[EnsembleGroup]) -> BoundedParameters:
 def mean_fluxes(track: EnvironmentTrack, start: float, period: float) -> list[FaceFluxes]:
     """Return the mean fluxes on the faces of each group over an orbit that begins at a time [s]."""
     ticks = list(track.ticks(start, start + period))
-    weight = np.array([t.dt for t in ticks]) / sum(t.dt for t in ticks)
-    names = ("direct", "albedo", "infrared", "incidence_cosine")
-    return [
-        FaceFluxes(
-            *(
-                np.tensordot(weight, np.stack([getattr(t.faces[g], name) for t in ticks]), axes=1)
-                for name in names
-            )
-        )
-        for g in range(len(track.groups))
-    ]
+    weight = np.array([t.dt for t in ticks])
+    return [mean_faces([t.faces[g] for t in ticks], weight) for g in range(len(track.groups))]
