@@ -185,9 +185,9 @@ class TubeCircuit:
         flow, _, _ = balance.solve(drops, mass_flow * self.share)
         return replace(self, share=flow / mass_flow)
 
-    def conductance(self, liquid: Fluid, mass_flow: float, temperature: ArrayLike) -> Array:
+    def conductance(self, liquid: Fluid, mass_flow: ArrayLike, temperature: ArrayLike) -> Array:
         """Film conductance of each edge, h·π·D·L [W/K] for a circuit flow [kg/s] at fluid temperatures [K]."""
-        film = tube_film_coefficient(liquid, mass_flow * self.share, self.diameter, temperature)
+        film = tube_film_coefficient(liquid, np.asarray(mass_flow) * self.share, self.diameter, temperature)
         return film * np.pi * self.diameter * self.length
 
 

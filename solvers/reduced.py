@@ -39,12 +39,25 @@ Array = NDArray[np.float64]
 NODES = ("reservoir", "plate-outlet", "return", "cold-plate", "body", "battery", "array-front", "array-back")
 """Nodes of a loop in the order of its state."""
 
-FORMAT = 1
+FORMAT = 2
 """Changes when the numbers in a stored model change their meaning."""
 
 
 class OutsideTraining(ModelError):
-    """A reduced model was asked for what it was not trained for; the message names the parameter."""
+    """A reduced model was asked for what it was not trained for; the message names the parameter.
+
+    Parameters
+    ----------
+    message : str
+    parameter : str
+        Of `Box`.
+    modules : (k,) int array
+        Modules outside its range.
+    """
+
+    def __init__(self, message: str, parameter: str, modules: NDArray[np.int64]):
+        super().__init__(message)
+        self.parameter, self.modules = parameter, modules
 
 
 @dataclass(frozen=True)
@@ -79,15 +92,18 @@ class Box:
         low, high = getattr(self, name)
         each = np.atleast_1d(np.asarray(values, dtype=float))
         slack = 1e-4 * (high - low)
-        if low - slack <= each.min(initial=low) and each.max(initial=high) <= high + slack:
+        fits = (each >= low - slack) & (each <= high + slack)
+        if fits.all():
             return
-        bad = int(np.argmax(np.maximum(low - each, each - high)))
-        if np.isnan(each).any():
-            bad = int(np.flatnonzero(np.isnan(each))[0])
+        outside = np.flatnonzero(~fits)
+        bad = int(outside[0])
+        others = f" (and {outside.size - 1} more modules)" if outside.size > 1 else ""
         raise OutsideTraining(
             f"reduced model: {name.replace('_', ' ')} of module {bad} is {each[bad]:.6g} {unit}, outside the "
-            f"{low:.6g} to {high:.6g} {unit} it was trained for; run the full model (thermal: full) or train a "
-            "wider range"
+            f"{low:.6g} to {high:.6g} {unit} it was trained for{others}; run the full model (thermal: full) or train "
+            "a wider range",
+            name,
+            outside,
         )
 
 
@@ -116,8 +132,9 @@ class Regime:
         Nodes among which the coldest and the hottest are found.
     inlet, outlet : int
         Fluid nodes where the coolant enters and leaves.
-    errors : (2,) array
-        Relative errors of the operators between points of the table, and of the training integrals of radiation.
+    errors : (3,) array
+        Relative errors of the operators between points of the table and of the training integrals of radiation, and
+        error of the training snapshots on the modes [K].
     """
 
     flows: Array
@@ -203,7 +220,8 @@ class ReducedPanel:
         r, at = self.regimes[number], self.regimes[number].samples
         emission = STEFAN_BOLTZMANN * self.faces * r.weights * self.area[at]
         rows = np.ascontiguousarray(r.basis[at])
-        slope = rows.T @ (emission[:, None] * rows)
+        # The linear part of radiation is exact: with all nodes.
+        slope = STEFAN_BOLTZMANN * self.faces * r.basis.T @ (self.area[:, None] * r.basis)
         fill = np.zeros((-(len(r.terms) + 1) % 4, *slope.shape))
         terms = np.concatenate([r.terms, slope[None], fill])
         return kernels.Operators(
@@ -215,10 +233,11 @@ class ReducedPanel:
             samples=rows,
             emission=emission,
             emission_rows=np.repeat(emission, kernels.LANES),
-            emission_total=float(emission.sum()),
+            emission_total=STEFAN_BOLTZMANN * self.faces * float(self.area.sum()),
             inlet=np.ascontiguousarray(r.fluid_basis[r.inlet]),
             outlet=np.ascontiguousarray(r.fluid_basis[r.outlet]),
             load=self.area @ r.basis,
+            glow=STEFAN_BOLTZMANN * self.faces * (self.area @ r.basis),
             sink=SPACE_TEMPERATURE**4,
         )
 
@@ -430,13 +449,16 @@ class ReducedLoops:
     def _choose_regimes(self, flow: Array) -> None:
         """Pass loops whose flow left their regime on to another."""
         new = self.panel.regime_of(flow, self.regime)
-        for i in np.flatnonzero(new != self.regime):
-            # One by one: they are few, and the sum keeps its order whatever the batch.
-            old, now = int(self.regime[i]), int(new[i])
-            count = self.panel.regimes[old].modes
-            moved = self.panel.transfers[now, old] @ self.modes[i, :count]
-            self.modes[i] = 0.0
-            self.modes[i, : len(moved)] = moved
+        leaving = np.flatnonzero(new != self.regime)
+        pairs = np.stack([self.regime[leaving], new[leaving]], axis=1)
+        for old, now in np.unique(pairs, axis=0):
+            at = leaving[(pairs[:, 0] == old) & (pairs[:, 1] == now)]
+            transfer = self.panel.transfers[int(now), int(old)]
+            before = _to_blocks(self.modes[at, : transfer.shape[1]])
+            moved = np.empty((len(before), transfer.shape[0], kernels.LANES))
+            kernels.transfer(np.ascontiguousarray(transfer), before, moved)
+            self.modes[at] = 0.0
+            self.modes[at, : transfer.shape[0]] = _from_blocks(moved, at.size)
         self.regime = new
 
     # -- state ------------------------------------------------------------------------------------
@@ -487,24 +509,31 @@ class ReducedLoops:
         self, heat: Mapping[str, ArrayLike], absorbed: ArrayLike, mass_flow: ArrayLike, bypass: ArrayLike
     ) -> tuple[Array, ...]:
         flux, rate, past = self._each(absorbed), self._each(mass_flow), self._each(bypass)
-        box, each = self.panel.box, rate * (1.0 - past) / self.panels
-        box.check("absorbed", flux, "W/m²")
-        box.check("mass_flow", each, "kg/s")
-        self._choose_regimes(each)
+        self._choose_regimes(rate * (1.0 - past) / self.panels)
         nodes = np.zeros((self.count, kernels.NODES))
         for name, values in heat.items():
             nodes[:, NODES.index(name)] = values
         film = self.observe()["inlet"]
         return nodes, flux, rate * self.panel.specific_heat, past, film
 
-    def check_inlet(self) -> None:
-        """Refuse a temperature of the coolant at the inlet of the panels that no training saw.
+    def check(self, absorbed: ArrayLike, mass_flow: ArrayLike, bypass: ArrayLike) -> None:
+        """Refuse loads, flows and present temperatures of the coolant at the inlet that no training saw.
+
+        Parameters
+        ----------
+        absorbed : float or (N,) array
+            Flux of both faces together [W/m²].
+        mass_flow, bypass : float or (N,) arrays
+            [kg/s] and share past the radiator.
 
         Raises
         ------
         OutsideTraining
         """
-        self.panel.box.check("inlet_temperature", self.node("return"), "K")
+        box, each = self.panel.box, self._each(mass_flow) * (1.0 - self._each(bypass)) / self.panels
+        box.check("absorbed", self._each(absorbed), "W/m²")
+        box.check("mass_flow", each, "kg/s")
+        box.check("inlet_temperature", self.node("return"), "K")
 
     def step(
         self,
@@ -533,7 +562,7 @@ class ReducedLoops:
         """
         if not 0.0 < dt < np.inf:
             raise ModelError(f"step of {dt} s; expected a positive number")
-        self.check_inlet()
+        self.check(absorbed, mass_flow, bypass)
         inputs = self._inputs(heat, absorbed, mass_flow, bypass)
         before = self._heat_content()
         rows = np.empty((kernels.ACCOUNTS, self.count))
@@ -558,7 +587,7 @@ class ReducedLoops:
     ) -> None:
         """Go to the steady state of constant loads, films at the present inlet temperature.
 
-        On the way to a state that is sought the inlet may be anywhere: :meth:`check_inlet` is the caller's.
+        On the way to a state that is sought valves and inlets may be anywhere: :meth:`check` is the caller's.
         """
         inputs = self._inputs(heat, absorbed, mass_flow, bypass)
         for number, at in self._members():

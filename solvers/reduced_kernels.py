@@ -6,7 +6,8 @@ depends neither on the batch nor on the number of threads.
 
 One implicit stage of length 1/rate solves, for the modes q of a panel and the nodes of the loop,
 
-    rate·(q − q₀) + A(flow, T) q + e·Σₛ gₛ vₛ |Tₛ|³Tₛ = w·b·T_return + f,   Tₛ = vₛ·q
+    rate·(q − q₀) + A(flow, T) q + e·R(q) = w·b·T_return + f
+    R(q) = 4L³·M q − 3L⁴·m + Σₛ gₛ vₛ ψ(Tₛ),   ψ(T) = T⁴ − 4L³T + 3L⁴,   Tₛ = vₛ·q
 
 with the cold plate, its outlet, the return and the battery eliminated, which are linear, and Newton's method with
 the slope of the start of the step for the modes, the reservoir and the body.
@@ -59,7 +60,7 @@ that Newton's method left [K], its iterations."""
 ACCOUNTS = 5
 
 _MOST_ITERATIONS = 60
-_TARGET = 3e-11
+_TARGET = 1e-9
 _WEIGHTS = (1.0 / np.sqrt(2.0), 1.0 - 1.0 / np.sqrt(2.0))
 
 
@@ -74,17 +75,17 @@ class Operators(NamedTuple):
         Relative.
     coefficients : (f, t, k) array
     terms : (r, r, k + 1 or more) array
-        A = Σₖ coefficientₖ·termₖ; then the slope of radiation for 4·T³ = 1, and zeros up to a multiple of four.
+        A = Σₖ coefficientₖ·termₖ; then the slope of radiation for 4·T³ = 1 (exact), and zeros up to a multiple of four.
     samples : (s, r) array
         Basis at the sampled nodes.
     emission, emission_rows : (s,), (s·LANES,) arrays
         σ·area·weight of both faces [W/K⁴]; and repeated for every lane.
     emission_total : float
-        Their sum.
+        σ·area of the radiating faces [W/K⁴].
     inlet, outlet : (r,) arrays
         Basis at the inlet, and at the outlet of the tubes.
-    load : (r,) array
-        Area of one face projected on the basis.
+    load, glow : (r,) arrays
+        Area of one face projected on the basis, and that times σ and the radiating faces.
     sink : float
         Fourth power of the temperature of space [K⁴].
     """
@@ -101,6 +102,7 @@ class Operators(NamedTuple):
     inlet: Array
     outlet: Array
     load: Array
+    glow: Array
     sink: float
 
 
@@ -314,14 +316,17 @@ def _recover(y: Array, c: Array, r: int) -> None:
 
 @compiled
 def _account(
-    o: Operators, p: Array, y: Array, t: Array, w: Array, weight: float, r: int, account: Array
+    o: Operators, p: Array, y: Array, t: Array, w: Array, levels: Array, weight: float, r: int, account: Array
 ) -> None:
     """Book the heat of a stage."""
     for lane in range(LANES):
-        total = 0.0
+        level, slope = levels[0, lane], levels[1, lane]
+        total = -(3.0 * level + o.sink) * o.emission_total
+        for k in range(r):
+            total += slope * o.glow[k] * y[k, lane]
         for s in range(o.samples.shape[0]):
             square = t[s, lane] * abs(t[s, lane])
-            total += o.emission[s] * (abs(square) * square - o.sink)
+            total += o.emission[s] * (abs(square) * square - slope * t[s, lane] + 3.0 * level)
         account[EMITTED, lane] += weight * p[PANELS, lane] * p[EMISSIVITY, lane] * total
         body, front, back = y[r + BODY, lane], y[r + ARRAY_FRONT, lane], y[r + ARRAY_BACK, lane]
         shed = p[BODY_EMISSION, lane] * (abs(body) ** 3 * body - o.sink)
@@ -342,39 +347,42 @@ def _exchanges(p: Array, w: Array, ex: Array) -> None:
 @compiled
 def _linearise(
     o: Operators, p: Array, y: Array, each: Array, film: Array, absorbed: Array, back: Array, rate: float, r: int,
-    t: Array, slope: Array, scratch: Array, weights: Array, matrix: Array, residual: Array,
+    t: Array, levels: Array, slope: Array, scratch: Array, weights: Array, matrix: Array, residual: Array,
 ) -> None:  # fmt: skip
     """Residual of the modes at y (their storage not counted) and its slope.
 
-    The slope of radiation is taken at one temperature of the panel, the fourth root of its mean emission: its matrix is
-    then one more term of the operators, and Newton's method takes one iteration more.
+    T⁴ = 4L³T − 3L⁴ + ψ with L the mean temperature of the panel: the linear part is exact, ψ is sampled. Newton's
+    method takes the slope of the linear part, whose matrix is one more term of the operators, and one iteration more.
+    `levels` become L⁴ and 4L³.
     """
     count, n = o.samples.shape[0], matrix.shape[1]
     gather(o.samples, y, t)
-    flat, start, g = scratch.reshape(-1), t.reshape(-1), o.emission_rows
-    for i in range(flat.size):
-        square = start[i] * abs(start[i])
-        flat[i] = g[i] * (abs(square) * square - o.sink)
+    flat, start, steep, g = scratch.reshape(-1), t.reshape(-1), slope.reshape(-1), o.emission_rows
     last = o.coefficients.shape[2]
     weights[last:] = 0.0
     for lane in range(LANES):
         total = 0.0
-        for s in range(count):
-            total += scratch[s, lane]
-        level = 4.0 * (abs(total) / o.emission_total + o.sink) ** 0.75
-        weights[last, lane] = p[EMISSIVITY, lane] * level
-        for s in range(count):
-            slope[s, lane] = o.emission[s] * level
+        for k in range(r):
+            total += o.glow[k] * y[k, lane]
+        level = abs(total) / o.emission_total
+        levels[0, lane], levels[1, lane] = level**4, 4.0 * level**3
+        weights[last, lane] = p[EMISSIVITY, lane] * levels[1, lane]
         slope[count, lane] = 4.0 * p[BODY_EMISSION, lane] * abs(y[r + BODY, lane]) ** 3
+    for s in range(count):
+        for lane in range(LANES):
+            slope[s, lane] = o.emission[s] * levels[1, lane]
+            scratch[s, lane] = 3.0 * o.emission[s] * levels[0, lane]
     _weigh(o, each, film, weights)
     combine(o.terms, weights, matrix)
-    steep = slope.reshape(-1)
     for i in range(flat.size):
-        # The matrix has the slope of radiation in it already.
-        flat[i] -= steep[i] * start[i]
-    for a in range(r):
-        for lane in range(LANES):
-            residual[a, lane] = -each[lane] * o.inlet[a] * back[lane] - o.load[a] * absorbed[lane]
+        square = start[i] * abs(start[i])
+        flat[i] += g[i] * (abs(square) * square) - steep[i] * start[i]
+    for lane in range(LANES):
+        constant = p[EMISSIVITY, lane] * (3.0 * levels[0, lane] + o.sink)
+        for a in range(r):
+            residual[a, lane] = (
+                -each[lane] * o.inlet[a] * back[lane] - o.load[a] * absorbed[lane] - o.glow[a] * constant
+            )
     scatter(o.samples, scratch, p[EMISSIVITY], residual)
     for b in range(r):
         for a in range(r):
@@ -418,7 +426,7 @@ def advance_loops(
     for chunk in prange(CHUNKS):
         matrix = np.empty((n, n, LANES))
         weights = np.empty((o.terms.shape[2], LANES))
-        t, slope = np.empty((count, LANES)), np.empty((count + 1, LANES))
+        t, levels, slope = np.empty((count, LANES)), np.empty((2, LANES)), np.empty((count + 1, LANES))
         scratch, change, residual = np.empty((count, LANES)), np.empty((n, LANES)), np.empty((n, LANES))
         ex, c, kept = np.empty((4, LANES)), np.empty((9, LANES)), np.empty(LANES)
         past, through, each, back = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
@@ -438,7 +446,7 @@ def advance_loops(
                 back[lane] = c[4, lane] + c[5, lane] * y[r + RESERVOIR, lane] + c[6, lane] * y[r + BODY, lane]
                 kept[lane] = c[4, lane]
             _linearise(
-                o, parameters, y, each, film[block], absorbed[block], back, rate, r, t, slope, scratch,
+                o, parameters, y, each, film[block], absorbed[block], back, rate, r, t, levels, slope, scratch,
                 weights, matrix, residual,
             )  # fmt: skip
             _loop_slopes(o, parameters, y, past, through, ex, c, rate, r, matrix)
@@ -462,7 +470,7 @@ def advance_loops(
                 )  # fmt: skip
                 _recover(y, c, r)
                 _solve_array(parameters, q, start, y, rate, o.sink, r)
-                _account(o, parameters, y, t, w, _WEIGHTS[stage], r, done)
+                _account(o, parameters, y, t, w, levels, _WEIGHTS[stage], r, done)
 
 
 @threaded
@@ -479,7 +487,8 @@ def settle_loops(
     for block in prange(blocks):
         parameters, y, q, w = p[block], state[block], heat[block], flow[block]
         matrix, weights = np.empty((n, n, LANES)), np.empty((o.terms.shape[2], LANES))
-        t, slope, scratch = np.empty((count, LANES)), np.empty((count + 1, LANES)), np.empty((count, LANES))
+        t, scratch = np.empty((count, LANES)), np.empty((count, LANES))
+        levels, slope = np.empty((2, LANES)), np.empty((count + 1, LANES))
         residual, ex, c = np.empty((n, LANES)), np.empty((4, LANES)), np.empty((9, LANES))
         past, through, each, back = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
         for lane in range(LANES):
@@ -493,7 +502,7 @@ def settle_loops(
             for lane in range(LANES):
                 back[lane] = c[4, lane] + c[5, lane] * y[r + RESERVOIR, lane] + c[6, lane] * y[r + BODY, lane]
             _linearise(
-                o, parameters, y, each, film[block], absorbed[block], back, 0.0, r, t, slope, scratch,
+                o, parameters, y, each, film[block], absorbed[block], back, 0.0, r, t, levels, slope, scratch,
                 weights, matrix, residual,
             )  # fmt: skip
             _loop_slopes(o, parameters, y, past, through, ex, c, 0.0, r, matrix)
@@ -546,3 +555,10 @@ def observe(rows: Array, candidates: Array, state: Array, values: Array) -> None
             for lane in range(LANES):
                 out[count, lane] = min(out[count, lane], each[s, lane])
                 out[count + 1, lane] = max(out[count + 1, lane], each[s, lane])
+
+
+@threaded
+def transfer(matrix: Array, before: Array, after: Array) -> None:
+    """Write matrix·modes for every loop; (m, r), (block, r, LANES) → (block, m, LANES)."""
+    for block in prange(before.shape[0]):
+        gather(matrix, before[block], after[block])

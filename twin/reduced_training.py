@@ -23,19 +23,21 @@ from numpy.typing import NDArray
 
 from solvers.constants import SPACE_TEMPERATURE, STEFAN_BOLTZMANN
 from solvers.reduced import FORMAT, NODES, Box, ReducedPanel
+from twin.group_thermal import HALF_RISE, PLATE_CONTENT, VALVE_LIMIT, VALVE_TIME, HeatLoads
 from twin.module_parameters import ThermalParameters
-from twin.module_thermal import HALF_RISE, PLATE_CONTENT, VALVE_LIMIT, VALVE_TIME, HeatLoads
 from twin.reduced_thermal import ReducedThermal
 
 if TYPE_CHECKING:
     from solvers.coolant import TubeCircuit
-    from solvers.reduced_training import FullPanel, ReductionSettings, Snapshots
+    from solvers.reduced_full import FullPanel
+    from solvers.reduced_modes import Snapshots
+    from solvers.reduced_training import ReductionSettings
     from twin.module_thermal import ModuleThermal
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, float], None]
 
-VERSION = 2
+VERSION = 4
 """Changes when training gives other numbers."""
 
 _EXTENSIVE = (
@@ -60,7 +62,7 @@ class TrainingSettings:
     emissivity : (float, float)
         Times the view to space.
     relative_flow : (float, float)
-        Pump flow over the rated one.
+        Pump flow over the rated one; also what fewer or more panels do to the flow through each.
     relative_heat : (float, float)
         Heat from the cold plates over what the radiator sheds 10 K above the supply temperature.
     inlet_below, inlet_above : float
@@ -83,7 +85,7 @@ class TrainingSettings:
 
     absorbed: tuple[float, float] = (0.0, 500.0)
     emissivity: tuple[float, float] = (0.4, 1.0)
-    relative_flow: tuple[float, float] = (0.6, 1.2)
+    relative_flow: tuple[float, float] = (0.5, 2.0)
     relative_heat: tuple[float, float] = (0.02, 1.1)
     inlet_below: float = 60.0
     inlet_above: float = 45.0
@@ -194,7 +196,7 @@ def full_panel(module: ModuleThermal) -> FullPanel:
     from scipy import sparse
 
     from solvers.errors import ModelError
-    from solvers.reduced_training import FullPanel
+    from solvers.reduced_full import FullPanel
 
     model, network = module.model, module.network
     if getattr(network, "enthalpy", None) is not None:
@@ -219,8 +221,8 @@ def full_panel(module: ModuleThermal) -> FullPanel:
         walls=np.array([contact[:2] for contact in contacts]),
         wall_weight=np.array([contact[2] for contact in contacts]),
         share=circuit.share,
-        film=lambda flow, kelvin: circuit.conductance(module.liquid, flow, kelvin),
-        viscosity=lambda kelvin: float(module.liquid.at(kelvin)[2]),
+        film=lambda flow, kelvin: circuit.conductance(module.liquid, flow[:, None], kelvin[:, None]),
+        viscosity=lambda kelvin: module.liquid.at(kelvin)[2],
         capacity=np.concatenate([capacity, network.capacity[fluid]]),
         area=area,
         faces=module.faces,
@@ -304,7 +306,7 @@ def training_history(parameters: ThermalParameters, settings: TrainingSettings, 
         most = settings.absorbed[1]
         orbit = Orbit(
             emissivity, flow, sun * 0.5 * most, earth * 0.25 * most, split,
-            float(low + (high - low) * np.sqrt(load)), float(low + (high - low) * shed * load),
+            float(low + (high - low) * np.sqrt(load)), float(low + (high - low) * shed**2 * load),
             settings.orbit * (0.05 + 0.6 * entry), 0.19 * settings.orbit * float(random.uniform(0.2, 1.0)),
         )  # fmt: skip
         return orbit_history(p, settings, orbit, 3.0 * settings.step)
@@ -484,7 +486,7 @@ def snapshots_of(histories: list[LoadHistory], runs: list[FullRun]) -> Snapshots
 
     A state counts for the flow at the start and at the end of its step: both shape it.
     """
-    from solvers.reduced_training import Snapshots
+    from solvers.reduced_modes import Snapshots
 
     fields = [run.temperatures[:, 1:] for run in runs] * 2
     ends = [history.mass_flow * (1.0 - run.bypass[1:]) for history, run in zip(histories, runs)]

@@ -14,7 +14,8 @@ from solvers.reduced import NODES, OutsideTraining, ReducedPanel
 from solvers.reduced_training import ReductionSettings
 from twin import component_models, reduced_training
 from twin.errors import BadInput
-from twin.module_thermal import PLACES, FullThermal, HeatLoads, ModuleThermal
+from twin.group_thermal import PLACES, HeatLoads
+from twin.module_thermal import FullThermal, ModuleThermal
 from twin.reduced_thermal import ReducedThermal
 from twin.reduced_training import (
     CERTIFICATE_ORBITS,
@@ -25,16 +26,23 @@ from twin.reduced_training import (
     training_history,
 )
 
-pytestmark = pytest.mark.slow  # trains from finite-element runs
-
-SETTINGS = TrainingSettings(least_runs=14, most_runs=20, passes=1, tolerance=0.06, orbit=3000.0, segments=4)
-REDUCTION = ReductionSettings(regimes=5, most_modes=40)
+# Coarse and briefly trained: what must hold for any reduced model does for this one. The classes of the cases are
+# trained by the slow tests.
+SETTINGS = TrainingSettings(
+    relative_flow=(0.6, 1.6), least_runs=10, most_runs=14, passes=1, tolerance=0.2, orbit=1500.0, segments=3
+)
+REDUCTION = ReductionSettings(regimes=3, most_modes=40)
 
 
 @pytest.fixture(scope="module")
-def parameters(satellite):
-    design = satellite().module_classes["satellite"]
-    return component_models.thermal(design, 0.0)
+def fine(satellite):
+    """Return the satellite as the case has it."""
+    return component_models.thermal(satellite().module_classes["satellite"], 0.0)
+
+
+@pytest.fixture(scope="module")
+def parameters(fine):
+    return replace(fine, mesh_size=0.4, tubes=6)
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +81,22 @@ def spread(parameters, count):
 def test_held_out_orbits(panel):
     """Certificate: orbits that no training saw, all nodes of panel and coolant, all times."""
     c = panel.certificate
-    assert c["orbits"]["nominal"]["max_error"] < 0.1
-    assert c["orbits"]["hot"]["max_error"] < 0.1
+    assert c["max_error"] < 0.5
     assert c["rms_error"] < 0.05
     assert c["node_error"] < 0.02
     assert c["energy_error"] < 1e-5
     assert c["ledger_residual"] < 1e-9
+
+
+@pytest.mark.slow  # minutes of finite-element runs from an empty cache
+def test_held_out_orbits_of_a_case(fine):
+    """The satellite of the first case as trained for runs: 0.1 K at every node, at all times."""
+    certificate = reduced_panel(fine).certificate
+    for name in ("nominal", "hot"):
+        assert certificate["orbits"][name]["max_error"] < 0.1
+    assert certificate["max_error"] < 0.2
+    assert certificate["rms_error"] < 0.01
+    assert certificate["energy_error"] < 1e-6
 
 
 def test_group_follows_the_full_model(panel, parameters):
@@ -120,22 +138,39 @@ def test_rest_stays_rest(panel, parameters):
     assert np.abs(thermal.panel_field(0) - kelvin).max() < 1e-5
 
 
-def test_ledger_closes_with_large_steps_for_months(panel, parameters):
-    """A hundred days in steps of 15 minutes with loads that jump: bounded, and every joule is booked."""
+def test_ledger_closes_with_large_steps_for_days(panel, parameters):
+    """Ten days in steps of an hour with loads that jump: bounded, and every joule is booked."""
     modules = spread(parameters, 3)
     thermal = ReducedThermal(modules, panel)
     thermal.settle(loads(3), parameters.mass_flow)
     random = np.random.default_rng(1)
-    booked, radiated = np.zeros(3), np.zeros(3)
-    for k in range(9600):
+    for k in range(240):
         now = loads(3, float(random.uniform(3000.0, 5800.0)), float(random.uniform(20.0, 100.0)))
-        tick = thermal.step(now, parameters.mass_flow, 900.0 * k, 900.0, k % 4 == 0)
+        tick = thermal.step(now, parameters.mass_flow, 3600.0 * k, 3600.0, k % 4 == 0)
         heat = sum(now.nodes.values()) + tick.absorbed
-        booked += 900.0 * (heat - tick.emitted) - tick.stored
-        radiated += 900.0 * tick.emitted
-        if k % 100 == 0:
-            assert tick.temperatures["panel_min"].min() > 200.0
-            assert tick.temperatures["panel_max"].max() < 345.0
+        left = 3600.0 * (heat - tick.emitted) - tick.stored
+        assert np.abs(left).max() < 1e-9 * 3600.0 * tick.emitted.min()
+        assert tick.temperatures["panel_min"].min() > 200.0
+        assert tick.temperatures["panel_max"].max() < 345.0
+
+
+@pytest.mark.slow  # a hundred days
+def test_orbits_stay_periodic_for_months(panel, parameters):
+    """A hundred days of the same orbit with an eclipse: after the first days every orbit is like the one before."""
+    period, dt = 6000.0, 250.0
+    thermal = ReducedThermal(spread(parameters, 3), panel)
+    thermal.settle(loads(3), parameters.mass_flow)
+    ends, booked, radiated = [], np.zeros(3), np.zeros(3)
+    for k in range(round(100 * 86400 / dt)):
+        dark = (k * dt) % period < 1000.0
+        now = loads(3, 4600.0 if dark else 5600.0, 20.0 if dark else 60.0)
+        tick = thermal.step(now, parameters.mass_flow, dt * k, dt, False)
+        booked += dt * (sum(now.nodes.values()) + tick.absorbed - tick.emitted) - tick.stored
+        radiated += dt * tick.emitted
+        if (k + 1) % round(period / dt) == 0:
+            ends.append(thermal.loops.modes.copy())
+    assert np.abs(ends[-1] - ends[-2]).max() < 1e-6 * np.abs(ends[-1]).max()
+    assert np.abs(ends[-1] - ends[200]).max() < 1e-5 * np.abs(ends[-1]).max()
     assert np.abs(booked / radiated).max() < 1e-9
 
 
