@@ -31,6 +31,7 @@ from viz.curves import KELVIN_AT_ZERO_CELSIUS, RESIDUAL_BAR, power_scale, time_s
 from viz.fields import field_names
 from viz.interactive import figures_json
 from viz.picture import save_module_picture
+from viz.sizing_plots import sizing_section
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ def write_report(path: Path, file: Path | None = None) -> Path:
     """
     result = open_result(path)
     target = file or locate_result(path).with_name("report.html")
-    page = report_html(result, _scene_section(path, result))
+    folder = locate_result(path).parent
+    # A sizing of the same case, in the folder of the run or in the one that `twin size` takes beside it.
+    sizing = sizing_section(folder) or sizing_section(folder.with_name(f"{folder.name}-size"))
+    page = report_html(result, _scene_section(path, result) + sizing)
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(target.name + ".partial")
     aside.write_text(page, encoding="utf-8")
