@@ -17,9 +17,6 @@ from twin.telemetry.time_code import P_FIELD, TICKS_PER_SECOND, from_ticks, to_t
 
 __all__ = ["Counts", "Decoder", "PacketBlock"]
 
-MOST_PENDING = 2**20
-"""Undecoded bytes that a decoder keeps at most; a packet is far shorter."""
-
 _DOUBT = 20
 """Packets of another dictionary, with none of ours, after which the case must be the wrong one."""
 
