@@ -170,12 +170,12 @@ def _train(case: Case) -> None:
     """Have the reduced panels in the cache before any worker asks for them."""
     from twin import component_models
     from twin.cli.console import progress
-    from twin.reduced_training import reduced_panel
+    from twin.live.host import TrainedPanel
 
     used = {group.class_ for center in case.sub_centers for group in center.modules}
     for name in sorted(used):
         with progress(f"reduced model of {name}", 1.0) as bar:
-            reduced_panel(
+            TrainedPanel()(
                 component_models.thermal(case.module_classes[name], case.mission.age),
                 progress=lambda what, share, bar=bar: bar.update(share, what),  # type: ignore[misc]
             )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from solvers.reduced_training import ReductionSettings
     from twin.case import Case
     from twin.module_parameters import ThermalParameters
-    from twin.reduced_training import TrainingSettings
+    from twin.reduced_training import Progress, TrainingSettings
 
 PLUGIN = "dawndusk-live"
 
@@ -38,21 +38,29 @@ PLUGIN = "dawndusk-live"
 class TrainedPanel:
     """Gives the reduced panel of a class of modules from the cache, training it first where it is not there.
 
+    Panels of the live twin have few modes: ensembles of thousands of modules are advanced in a cycle, and half a kelvin
+    at the worst place of a panel is less than what sensors and parameters leave open.
+
     Attributes
     ----------
     training, reduction, folder : optional
-        As `twin.reduced_training.reduced_panel` takes them.
+        As `twin.reduced_training.reduced_panel` takes them; coarse settings by default.
     """
 
     training: TrainingSettings | None = None
     reduction: ReductionSettings | None = None
     folder: Path | None = None
 
-    def __call__(self, parameters: ThermalParameters) -> ReducedPanel:
-        """Return the panel."""
+    def __call__(self, parameters: ThermalParameters, progress: Progress | None = None) -> ReducedPanel:
+        """Return the panel; `progress` is told what training does."""
+        from solvers.reduced_training import ReductionSettings
         from twin.reduced_training import TrainingSettings, reduced_panel
 
-        return reduced_panel(parameters, self.training or TrainingSettings(), self.reduction, self.folder)
+        training = self.training or TrainingSettings(
+            least_runs=12, most_runs=20, passes=1, tolerance=0.25, segments=4, step=15.0, orbit=3000.0
+        )
+        reduction = self.reduction or ReductionSettings(regimes=4, most_modes=24)
+        return reduced_panel(parameters, training, reduction, self.folder, progress)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Cluster:
         from distributed import Client, LocalCluster
 
         cluster = await LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None,
+            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
             asynchronous=True, silence_logs=50,
         )  # fmt: skip
         client = await Client(cluster, asynchronous=True)

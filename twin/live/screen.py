@@ -143,8 +143,9 @@ class Screen:
         )
         self.same_since = np.where(there, self.same_since, np.nan)
         self.same_count = np.where(same, self.same_count + 1, 0)
-        self.last_value = np.where(there & ~jump, seen.last, self.last_value)
-        self.last_time = np.where(there & ~jump, seen.time, self.last_time)
+        good = there & ~jump & ~outside
+        self.last_value = np.where(good, seen.last, self.last_value)
+        self.last_time = np.where(good, seen.time, self.last_time)
         self.wild = self.wild * np.exp(-span / SPIKE_MEMORY) + seen.wild + jump
         value[outside | jump] = np.nan
         self.readings_refused += int(outside.sum() + jump.sum() + seen.wild.sum())

@@ -22,21 +22,20 @@ def short(quiet):
     return b"".join(packet for shipment in quiet.packets[:90] for packet in shipment)
 
 
-def test_a_killed_worker_loses_nothing(case, short, panel, follow, tmp_path):
-    _, _, expected = follow(case, short, settings=SETTINGS)
-    host = Host(case, SETTINGS, tmp_path / "shared", panel)
+def through_workers(host, data, workers, kill_after=None):
+    """Run a live twin in a local cluster; kill the worker of the partition after some cycles."""
     reports, killed = {}, []
 
     async def go():
-        pool = await Cluster.local(host, 2)
-        twin = LiveTwin(case, pool, forecasts=False)
+        pool = await Cluster.local(host, workers)
+        twin = LiveTwin(host.case, pool, forecasts=False)
         publish = twin._publish
 
         def keep(outcome, arrival):
             for report in outcome.reports:
                 assert report.time not in reports, "a cycle was reported twice"
                 reports[report.time] = report
-            if len(reports) >= 12 and not killed:
+            if kill_after is not None and len(reports) >= kill_after and not killed:
                 killed.append(int(outcome.worker.removeprefix("pid ")))
                 os.kill(killed[0], signal.SIGKILL)
             publish(outcome, arrival)
@@ -44,24 +43,33 @@ def test_a_killed_worker_loses_nothing(case, short, panel, follow, tmp_path):
         twin._publish = keep
 
         async def slowly():
-            for start in range(0, len(short), 4000):
-                yield short[start : start + 4000]
-                await asyncio.sleep(0.01)
+            for start in range(0, len(data), 4000):
+                yield data[start : start + 4000]
+                # One batch after the other, so that there is something left to do after the kill.
+                while twin._queues[0].parts:
+                    await asyncio.sleep(0.01)
 
         try:
             await asyncio.wait_for(twin.run(slowly()), 300.0)
-            metrics = twin.metrics.text().decode()
+            return twin.metrics.text().decode()
         finally:
             await pool.close()
-        return metrics
 
-    metrics = asyncio.run(go())
+    return reports, asyncio.run(go()), killed
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing(case, short, panel, tmp_path):
+    """The worker is killed in the middle: every cycle is reported once, with the numbers of the undisturbed run."""
+    settings = LiveSettings(checkpoint=150.0)
+    expected, _, _ = through_workers(Host(case, settings, tmp_path / "one", panel), short, 1)
+    found, metrics, killed = through_workers(Host(case, settings, tmp_path / "two", panel), short, 2, 12)
     assert killed
-    assert sorted(reports) == [r.time for r in expected]
-    for report in expected:
-        found = reports[report.time]
-        assert np.array_equal(found.temperature, report.temperature)
-        assert np.array_equal(found.parameter, report.parameter)
+    assert sorted(found) == sorted(expected) and len(found) > 25
+    for time, report in expected.items():
+        assert np.array_equal(found[time].temperature, report.temperature)
+        assert np.array_equal(found[time].parameter, report.parameter)
+        assert np.array_equal(found[time].state_of_charge, report.state_of_charge)
     assert 'twin_live_restored_total{sub_center="' in metrics
 
 
