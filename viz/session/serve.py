@@ -195,6 +195,10 @@ def guard(token: str, path: Path | None) -> Any:
     """
     from aiohttp import web
 
+    from twin.results import locate_result
+
+    place = None if path is None else locate_result(path)
+
     @web.middleware
     async def check(request: Any, handler: Any) -> Any:
         origin = request.headers.get("Origin")
@@ -208,11 +212,9 @@ def guard(token: str, path: Path | None) -> Any:
                 return answer
             if not hmac.compare_digest(request.cookies.get(COOKIE, ""), token):
                 return _page(403, "Token needed", "Open the whole link that 'twin view' printed.")
-        if request.path in ("/", "/index.html") and path is not None:
-            from twin.results import locate_result
-
+        if request.path in ("/", "/index.html") and place is not None:
             try:
-                locate_result(path)
+                locate_result(place)
             except BadInput as error:
                 return _page(404, "The result is not there", str(error))
         return await handler(request)
