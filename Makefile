@@ -10,7 +10,7 @@ help:
 	@echo "make fuzz      broken input     make test-next  the tests on the newest dolfinx of Debian"
 	@echo "make lint      ruff and mypy    make format     put the code in form"
 	@echo "make verify    the reference cases: expected, obtained, error, tolerance"
-	@echo "make bench     the benchmarks   make docs       regenerate the tables and figures of docs/verification"
+	@echo "make bench     the benchmarks   make docs       the tables of docs/verification, and docs/_build/html"
 
 # One orbit of the gigawatt plant; the reduced model of its modules is trained first, once.
 demo:
@@ -49,6 +49,8 @@ bench:
 
 docs:
 	$(RUN) python docs/generate.py
+	$(RUN) python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 # The pictures of README.md, from the demo.
 images: demo-satellite

@@ -1,8 +1,10 @@
-"""Write the generated pages of docs/verification: the reference cases as they come out now."""
+"""Write the generated pages: the reference cases as they come out now, and the keys of a case file."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from case_reference import case_reference
 
 from twin.verification import reference_cases, run_case
 
@@ -40,10 +42,14 @@ def reference_page() -> str:
 
 def main() -> None:
     """Write the pages."""
-    FOLDER.mkdir(exist_ok=True)
-    page = FOLDER / "reference-cases.md"
-    page.write_text(reference_page(), encoding="utf-8")
-    print(f"wrote {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+    pages = {
+        FOLDER / "reference-cases.md": reference_page,
+        FOLDER.parent / "guide/case-reference.md": case_reference,
+    }
+    for page, content in pages.items():
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(content(), encoding="utf-8")
+        print(f"wrote {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
 
 
 if __name__ == "__main__":

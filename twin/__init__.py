@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Case", "__version__"]
+__all__ = ["Case", "__version__", "open_result", "simulate"]
 
 __version__ = "0.1.0"
 
@@ -15,4 +15,12 @@ def __getattr__(name: str) -> Any:
         from twin.case import Case
 
         return Case
+    if name == "simulate":
+        from twin.simulation import simulate
+
+        return simulate
+    if name == "open_result":
+        from twin.results import open_result
+
+        return open_result
     raise AttributeError(f"module 'twin' has no attribute {name!r}")
