@@ -140,7 +140,7 @@ class Fault:
         if module == "*":
             # Without a place it is the sensors of modules, not the sums that are made of them.
             hit &= dictionary.module >= 0 if center != "plant" else hit
-        elif module.isdigit():
+        elif module.isdecimal():
             hit &= dictionary.module == int(module)
         else:
             hit &= dictionary.module < 0
@@ -221,7 +221,7 @@ def _value(text: str, kind: FaultKind, written: str) -> float:
         value = float(written.rstrip("%")) * (0.01 if written.endswith("%") else 1.0)
     except ValueError:
         value = math.nan
-    if not kind.low <= value <= kind.high:
+    if not (math.isfinite(value) and kind.low <= value <= kind.high):
         bounds = (
             f"from {kind.low:g} to {kind.high:g}" if math.isfinite(kind.high) else f"of at least {kind.low:g}"
         )
@@ -272,7 +272,7 @@ def _check_place(fault: Fault, dictionary: Dictionary, jobs: Sequence[str]) -> N
             else dictionary.modules[[centers.index(where[0])]]
         )
         named = layer == "sensor" and where[1] in ("all", "mean", "sum", "point")
-        if not named and not (where[1].isdigit() and int(where[1]) < chosen.max()):
+        if not named and not (where[1].isdecimal() and int(where[1]) < chosen.max()):
             raise BadInput(f"--fault {text}: no module '{where[1]}'; expected 0 to {chosen.max() - 1}, or *")
     if layer == "sensor" and fault.parameters(dictionary).size == 0:
         raise BadInput(f"--fault {text}: there is no such sensor; expected {_FORM}")

@@ -349,7 +349,7 @@ class Dictionary:
                 + (f" ({hint})" if hint else "")
             )
         center = centers.index(place) if place != "plant" else -1
-        scope: Scope = "plant" if center < 0 else "module" if part.isdigit() else "sub_center"
+        scope: Scope = "plant" if center < 0 else "module" if part.isdecimal() else "sub_center"
         try:
             found = self.of_quantity(what, scope, center)
         except ValueError as error:

@@ -72,6 +72,8 @@ def test_places(dictionary):
         ("pump/gamma", "no sub-center 'gamma'"),
         ("pump/alpha/3", "no module '3'; expected 0 to 2"),
         ("pump/alpha/1/battery_soc", "expected pump@START/SUB_CENTER"),
+        ("pump/alpha/²", "no module '²'"),
+        ("bias:1e999/battery_soc", "expected a number such as 2"),
         ("surge:1.2/trainig", "did you mean 'training'"),
         ("loss/alpha/1", "expected loss@START/SUB_CENTER"),
     ],
