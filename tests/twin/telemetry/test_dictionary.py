@@ -68,8 +68,9 @@ def test_quantities_are_named_once_in_a_scope_and_modes_come_last():
 
 def test_modules_are_found_in_the_plant():
     # Two classes in two sub-centers: the plant orders by class, telemetry by sub-center.
-    case = Case.load(CASES / "experimental-satellite.yaml")
-    data = case.resolved()
+    coarse = ["mesh_size=0.5 m", "tubes.count=4"]
+    changes = [f"module_classes.satellite.radiator.{change}" for change in coarse]
+    data = Case.load(CASES / "experimental-satellite.yaml", changes).resolved()
     data["module_classes"]["other"] = data["module_classes"]["satellite"]
     mixed = [{"class": "other", "count": 1}, {"class": "satellite", "count": 2}]
     data["sub_centers"] = [
