@@ -72,7 +72,6 @@ class Ensemble:
         self.kinds = kinds_of(case, center)
         base = reference_orbit(case).shifted(case.sub_centers[center].phase)
         self.orbit = base
-        self._settled = False
         self.environment_of = np.broadcast_to(np.asarray(when.of_sample, dtype=np.int64), (count,))
         self.load_time = np.broadcast_to(np.asarray(when.load_time, dtype=float), (count,))
         self._build_groups(samples, panels, base.semi_major_axis - EARTH_RADIUS)
@@ -251,9 +250,7 @@ class Ensemble:
         self.fleet.start(start)
 
     def fly(self, watch: Callable[[TickEnvironment, FleetWatch], None] | None = None) -> OrbitOutcome:
-        """Fly the design orbit once: from the balance of its means, or from where the last flight ended.
-
-        What comes before the orbit that counts wipes out where it began.
+        """Fly the design orbit once, from the balance of its means: what is found depends on the samples alone.
 
         Parameters
         ----------
@@ -263,9 +260,7 @@ class Ensemble:
         relay, ticks = self._relay(), self.ticks
         for group, fresh in zip(self.groups, self._batteries):
             group.battery_state, group.radiator_use = fresh, None
-        if not self._settled:
-            self._settle([t for t in ticks if t.time >= 0.0], relay)
-            self._settled = True
+        self._settle([t for t in ticks if t.time >= 0.0], relay)
         ledger, record = Ledger(self.rows), OrbitRecord(self.kinds, self.count, len(self.jobs), self.lots)
         for tick in ticks:
             self._tick(tick, relay, ledger, record, watch)

@@ -90,7 +90,7 @@ class DesignOrbit:
     of_sample: ArrayLike = 0
     load_time: ArrayLike = 0.0
     step: float = 30.0
-    card_step: float = 5.0
+    card_step: float = 1.0
 
 
 def module_variation(samples: Samples, count: int) -> ModuleVariation:

@@ -135,7 +135,7 @@ def draw_tornado(tree: xr.DataTree) -> Figure | None:
     axes[0][0].barh(place, swing[:, 1], color=VERMILION, label="at its P95")
     axes[0][0].axvline(0.0, color="black", linewidth=0.8)
     axes[0][0].set(title="Change of the area needed", xlabel="[%]", yticks=place, yticklabels=names)
-    axes[0][0].legend(loc="lower right")
+    axes[0][0].legend(loc="best")
     axes[0][1].barh(place + 0.2, data["total_order"].values[order], 0.38, color=BLUE, label="total")
     axes[0][1].barh(
         place - 0.2, data["first_order"].values[order], 0.38, color=SKY, label="first order",

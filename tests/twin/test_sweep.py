@@ -128,9 +128,11 @@ def test_shared_arguments_and_errors():
 
 @pytest.mark.slow
 def test_local_cluster():
-    with workers(count=2) as place:
+    with workers(count=2) as local, workers(local.client.scheduler.address) as place:
+        # The same cluster by its address, as any other scheduler.
         assert place.count == 2
         done = run_tasks(place, twice, [(k,) for k in (-1, 0, 1, 2)])
+        assert [d.value for d in run_tasks(local, np.add, [(1,), (2,)], {0: 10})] == [11, 12]
     assert [d.value for d in done] == [None, 0, 2, 4]
     assert [d.attempts for d in done] == [2, 1, 1, 1]
 

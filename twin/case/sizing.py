@@ -219,8 +219,8 @@ class Sizing(Model):
     """Days of the year at which the design case is sought."""
     step: PositiveDuration = as_written("30 s")
     """Longest thermal step of the sizing runs."""
-    card_step: PositiveDuration = as_written("5 s")
-    """Step of the cards in the sizing runs."""
+    card_step: PositiveDuration = as_written("1 s")
+    """Step of the cards in the sizing runs; 5 s asks for about 2 % more area."""
     cards: Annotated[WholeNumber, Field(ge=16)] = 48
     """Cards computed for every job on a kind of module."""
     uncertainty: Uncertainty = Uncertainty(

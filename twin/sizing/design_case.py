@@ -30,7 +30,7 @@ __all__ = ["DesignCase", "design_orbit", "environments_of", "find_design_case", 
 COARSE_STEP = 60.0
 """Thermal step of the search [s]."""
 
-COARSE_CARD_STEP = 10.0
+COARSE_CARD_STEP = 2.0
 
 CLEARLY = 2e-3
 """Relative difference of areas that counts when load hours are compared."""

@@ -15,7 +15,7 @@ COARSE = (
     "module_classes.satellite.radiator.tubes.count=4",
     "numerics.exchange=none",
     "sizing.step=60 s",
-    "sizing.card_step=10 s",
+    "sizing.card_step=2 s",
     "sizing.cards=16",
     "sizing.days=4",
 )
