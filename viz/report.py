@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 from string import Template
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
@@ -24,14 +22,13 @@ from twin.results import (
     locate_result,
     open_result,
     resolved_case,
+    run_alarms,
     run_versions,
     summary,
 )
 from viz.curves import KELVIN_AT_ZERO_CELSIUS, RESIDUAL_BAR, power_scale, time_scale
-from viz.fields import field_names
 from viz.interactive import figures_json
-from viz.picture import save_module_picture
-from viz.sizing_plots import sizing_section
+from viz.report_scenes import scene_section, sizing_beside
 
 
 @dataclass(frozen=True)
@@ -69,10 +66,7 @@ def write_report(path: Path, file: Path | None = None) -> Path:
     """
     result = open_result(path)
     target = file or locate_result(path).with_name("report.html")
-    folder = locate_result(path).parent
-    # A sizing of the same case, in the folder of the run or in the one that `twin size` takes beside it.
-    sizing = sizing_section(folder) or sizing_section(folder.with_name(f"{folder.name}-size"))
-    page = report_html(result, _scene_section(path, result) + sizing)
+    page = report_html(result, scene_section(path), sizing_beside(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(target.name + ".partial")
     aside.write_text(page, encoding="utf-8")
@@ -80,8 +74,8 @@ def write_report(path: Path, file: Path | None = None) -> Path:
     return target
 
 
-def report_html(result: xr.DataTree, scene: str = "") -> str:
-    """Return the page about `result`; `scene` is HTML that is put before the plots."""
+def report_html(result: xr.DataTree, scene: str = "", sizing: str = "") -> str:
+    """Return the page about `result`; `scene` and `sizing` are HTML that is put before and after the plots."""
     names = [str(name) for name in result["sub_center"].to_dataset()["sub_center"].values]
     subjects: list[str | None] = [None, *names] if len(names) > 1 else [None]
     rows = summary(result)
@@ -94,6 +88,8 @@ def report_html(result: xr.DataTree, scene: str = "") -> str:
         run=_run_section(result),
         headline=_headline_table(rows, names),
         scene=scene,
+        sizing=sizing,
+        alarms=_alarm_section(result),
         chooser=_chooser(subjects),
         balance=_balance_table(result),
         trust=_trust_section(result),
@@ -289,6 +285,46 @@ def _balance_table(result: xr.DataTree) -> str:
     return f"<table id='balance'>{head}<tbody>{''.join(body)}</tbody></table>"
 
 
+def _alarm_section(result: xr.DataTree) -> str:
+    """Return what went beyond its limits in the run, nothing when nothing did."""
+    alarms = run_alarms(result)
+    if not alarms:
+        return ""
+    items = "".join(f"<li>{escape(alarm)}</li>" for alarm in alarms)
+    return f"<h2>Beyond limits</h2><ul id='alarms'>{items}</ul>"
+
+
+def _certificate_table(stored: Mapping[str, object]) -> str:
+    """Return a certificate as a table: a line per module class when it has some, else a list."""
+    if all(isinstance(value, Mapping) for value in stored.values()):
+        groups = {str(key): dict(value) for key, value in stored.items() if isinstance(value, Mapping)}
+    else:
+        groups = {"all": dict(stored)}
+    keys = [
+        key for key in dict.fromkeys(key for group in groups.values() for key in group) if _plain(groups, key)
+    ]
+    head = "".join(f"<th>{escape(name)}</th>" for name in groups)
+    rows = "".join(
+        f"<tr><td>{escape(key.replace('_', ' '))}</td>"
+        + "".join(f"<td>{escape(_short(group.get(key)))}</td>" for group in groups.values())
+        + "</tr>"
+        for key in keys
+    )
+    return (
+        f"<div class='scroll'><table id='certificate'><thead><tr><th></th>{head}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _plain(groups: Mapping[str, Mapping[str, object]], key: str) -> bool:
+    """Whether all groups have text or a number for a key: long lists are in the result, not on the page."""
+    return all(isinstance(group.get(key), str | int | float | None) for group in groups.values())
+
+
+def _short(value: object) -> str:
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _trust_section(result: xr.DataTree) -> str:
     parts = []
     residual = _worst_residual(result)
@@ -300,37 +336,11 @@ def _trust_section(result: xr.DataTree) -> str:
         )
     stored = certificate(result)
     if stored:
-        items = "".join(
-            f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in stored.items()
-        )
         parts.append(
             "<p>Panels were computed with a reduced model; its certificate, from held-out runs of the full "
-            f"model:</p><dl>{items}</dl>"
+            f"model:</p>{_certificate_table(stored)}"
         )
     elif (resolved_case(result).get("numerics") or {}).get("thermal") == "full":
         parts.append("<p>No reduced model was used: panels are solved by finite elements at every tick.</p>")
     parts.append("<p>The models are checked against published cases by <code>twin verify</code>.</p>")
     return "".join(parts)
-
-
-def _scene_section(path: Path, result: xr.DataTree) -> str:
-    """Return the picture at the hottest moment of the panels, nothing when the run left no fields."""
-    if not field_names(path):
-        return ""
-    plant = result["plant"].to_dataset()
-    time = elapsed_seconds(plant["time"], result)
-    hottest = float(time[-1])
-    if "panel_temperature_max" in plant:
-        # The start is a guess that the plant forgets: look at the second half.
-        half = time.size // 2
-        hottest = float(time[half + int(np.asarray(plant["panel_temperature_max"][half:]).argmax())])
-    with TemporaryDirectory() as folder:
-        picture = Path(folder) / "module.png"
-        save_module_picture(path, picture, hottest)
-        data = base64.b64encode(picture.read_bytes()).decode("ascii")
-    caption = (
-        "Finite element field nearest to the hottest moment of the second half of the run. "
-        "Earth, Sun and orientation are those of that moment."
-    )
-    image = f'<img alt="Module coloured by radiator panel temperature" src="data:image/png;base64,{data}">'
-    return f"<h2>The radiator at its hottest</h2><figure>{image}<figcaption>{caption}</figcaption></figure>"

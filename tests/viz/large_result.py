@@ -195,6 +195,8 @@ def lit(place: tuple[np.ndarray, np.ndarray]) -> bool:
 
 def reduction(name: str) -> str:
     """Return how modules become a sub-center."""
+    if name.startswith("throttled"):
+        return "mean"
     if name.endswith("_power") or name == "heat_rejected":
         return "sum"
     if name.endswith(("_max", "_p99")):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from browser import Page as BrowserPage
 
 from twin.results import open_result, summary
 from viz.report import outline, report_html, show, write_report
@@ -55,7 +56,9 @@ def page(html: str) -> Page:
 
 def test_page_is_whole_and_self_contained(page: Page, html: str) -> None:
     assert page.open == [], f"not closed: {page.open}"
-    assert page.links and all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert page.links and all(
+        link.startswith(("data:image/png;base64,", "data:image/webp;base64,")) for link in page.links
+    )
     assert not re.search(r"<script[^>]+src=", html)
     assert "$" not in "".join(page.words), "a placeholder was left"
 
@@ -139,5 +142,54 @@ def test_case_outline() -> None:
 def test_report_of_a_result_without_fields(run_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "result.zarr").symlink_to(run_folder / "result.zarr", target_is_directory=True)
     page = Page(write_report(tmp_path).read_text(encoding="utf-8"))
-    assert page.links == []
+    assert len(page.links) == 3  # plant, sub-center and cards; no finite element field
+    assert "Finite element field" not in " ".join(page.words)
     assert open_result(tmp_path).attrs["complete"]
+
+
+def test_scenes_are_in_the_page(page: Page) -> None:
+    assert len(page.links) == 4
+    assert "Finite element field nearest to that moment" in " ".join(page.words)
+
+
+def test_sizing_beside_the_result_is_in_the_page(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "result.zarr").symlink_to(run_folder / "result.zarr", target_is_directory=True)
+    asked: list[Path] = []
+
+    def section(path: Path) -> str:
+        asked.append(path)
+        return "<section id='sizing'><h2>Radiator sizing</h2></section>"
+
+    monkeypatch.setattr("viz.sizing_plots.sizing_section", section)
+    page = Page(write_report(tmp_path).read_text(encoding="utf-8"))
+    assert "Radiator sizing" in page.words and asked[0].samefile(tmp_path)
+
+
+def test_certificate_and_alarms_are_told(result: xr.DataTree) -> None:
+    tree = result.copy()
+    stored = {"wing": {"largest_error": 0.0123, "held_out_runs": 6, "curve": [1, 2, 3]}}
+    tree.attrs = {
+        **tree.attrs,
+        "certificate": json.dumps(stored),
+        "alarms": json.dumps(["battery below its limit"]),
+    }
+    page = Page(report_html(tree))
+    assert {"largest error", "0.0123", "held out runs", "6", "battery below its limit"} <= set(page.words)
+    assert "curve" not in page.words
+
+
+def test_report_in_a_real_browser(browser: str, html: str, tmp_path: Path) -> None:
+    """The plots draw themselves without a network, follow the chooser, and nothing goes wrong."""
+    file = tmp_path / "report.html"
+    file.write_text(html, encoding="utf-8")
+    with BrowserPage(browser) as page:
+        page.open(file.as_uri())
+        page.wait("document.querySelectorAll('#plots .main-svg').length > 6")
+        before = page.eval("document.querySelector('#plot-power_balance')._fullData[0].y[5]")
+        page.set("#subject", "Borealis")
+        page.wait(f"document.querySelector('#plot-power_balance')._fullData[0].y[5] != {before}")
+        assert page.eval("[...document.images].every(image => image.naturalWidth > 300)")
+        assert page.problems() == []
+        assert [u for u in page.requests() if not u.startswith(("file:", "data:", "blob:"))] == []
