@@ -20,11 +20,12 @@ demo:
 demo-satellite:
 	$(RUN) twin run cases/experimental-satellite.yaml --out $(OUT)/experimental-satellite
 
+# Sessions and reports are tested in a real browser where this machine has Chromium.
 test:
-	$(RUN) python -m pytest -q -m "not slow" -n 2 --dist loadscope
+	tests/with_browser $(RUN) python -m pytest -q -m "not slow" -n 2 --dist loadscope
 
 test-all:
-	$(RUN) python -m pytest -q -n 2 --dist loadscope
+	tests/with_browser $(RUN) python -m pytest -q -n 2 --dist loadscope
 
 # The tests on the newest dolfinx that Debian has, in a root of its own (another 5 GB in the cache).
 test-next:
@@ -52,9 +53,9 @@ docs:
 	$(RUN) python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# The pictures of README.md, from the demo.
-images: demo-satellite
-	$(RUN) python docs/make_images.py $(OUT)/experimental-satellite
+# The pictures of README.md and of docs, from the demos; those of the session need Chromium.
+images: demo demo-satellite
+	tests/with_browser $(RUN) python docs/make_images.py $(OUT)/experimental-satellite $(OUT)/gigawatt
 
 # The lock names exact versions and hashes, never where they come from.
 lock:

@@ -198,14 +198,11 @@ def readable(value: float, units: str) -> str:
 
 
 def _draw(folder: Path, result: xr.DataTree) -> None:
-    from viz.picture import save_module_picture
-    from viz.plots import write_plots
+    from viz.pictures import write_pictures
     from viz.report import write_report
 
     target = folder / "result.zarr"
-    end = float(result["plant"]["tick_duration"].sum())
-    write_plots(result, folder / "pictures")
-    save_module_picture(target, folder / "pictures" / "module.png", end)
+    write_pictures(target, folder / "pictures")
     write_report(target)
 
 
