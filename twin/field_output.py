@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Any, Self
 from xml.etree import ElementTree
 
 import numpy as np
@@ -156,7 +156,7 @@ class FieldSeries:
         directory = partial_path(self.folder)
         file = directory / name / f"{name}_{len(times):06d}.vtu"
         file.parent.mkdir(exist_ok=True)
-        grid.save(file, binary=True)
+        file.write_text(_as_vtu(grid), encoding="utf-8")
         times.append(float(time))
         self._write_index(directory, name)
         return file
@@ -186,3 +186,15 @@ class FieldSeries:
         aside = index.with_suffix(".pvd.new")
         ElementTree.ElementTree(root).write(aside, encoding="utf-8", xml_declaration=True)
         aside.replace(index)
+
+
+def _as_vtu(grid: Any) -> str:
+    """Return a grid as the text of a VTU file; VTK's own writing to a disk that is full ends the process."""
+    from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
+
+    writer = vtkXMLUnstructuredGridWriter()
+    writer.SetInputData(grid)
+    writer.SetDataModeToBinary()
+    writer.WriteToOutputStringOn()
+    writer.Write()
+    return str(writer.GetOutputString())

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RESULT = "result.zarr"
 FIELDS = "fields"
 CHECKPOINTS = "checkpoints"
-FREE_TO_CHANGE = ("name", "description", "mission.duration", "extends")
+FREE_TO_CHANGE = ("name", "description", "mission.duration", "extends", "sizing")
 """Keys of a case that a resumed run may have otherwise."""
 
 type Saved = Mapping[str, NDArray[Any]]

@@ -122,29 +122,34 @@ def injured(row: Row, out: Path, length: float, kills: int, rng: random.Random) 
             return struck, errors.strip()[-200:]
         # Killed before it had begun: there is nothing to go on from.
         resume = (out / "checkpoints").is_dir()
-        if row.injury == "damage":
-            newest = sorted((out / "checkpoints").glob("at-*.npz"))[-1:]
-            for path in newest:
-                data = bytearray(path.read_bytes())
-                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-                path.write_bytes(data)
-            tries = kills + (1 if newest and len(list((out / "checkpoints").glob("at-*.npz"))) > 1 else 0)
+        found = sorted((out / "checkpoints").glob("at-*.npz"))
+        if row.injury == "damage" and len(found) > 1 and tries <= kills:
+            data = bytearray(found[-1].read_bytes())
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+            found[-1].write_bytes(data)
+            tries = kills  # once is enough: the next try goes to the end
+
+
+_SMALL_DISK = """
+import ctypes, os, shutil, subprocess, sys
+out, size, *command = sys.argv[1:]
+os.unshare(os.CLONE_NEWNS)  # only this process and its children see the mount
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mount(None, b"/", None, 0x44000, None)  # private, all the way down
+if libc.mount(b"none", out.encode(), b"tmpfs", 0, f"size={size}".encode()):
+    sys.exit(f"cannot mount: {os.strerror(ctypes.get_errno())}")
+status = subprocess.run(command).returncode
+shutil.copytree(out, out + ".copy")
+sys.exit(status)
+"""
 
 
 def filled(row: Row, out: Path, rng: random.Random) -> tuple[int, str]:
     """Run on a file system that is too small, then let it go on with room."""
     size = rng.randrange(250_000, 600_000)
-    mount = f"mount -t tmpfs -o size={size} none '{out}' && "
-    copy = f"; status=$?; cp -a '{out}' '{out}.copy' 2>/dev/null; exit $status"
-    command = " ".join(f"'{word}'" for word in (*row.command, "--out", str(out / "run")))
     out.mkdir(exist_ok=True)
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", mount + command + copy],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = (sys.executable, "-c", _SMALL_DISK, str(out), str(size), *row.command, "--out", str(out / "run"))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 1 or "No space left" not in done.stderr:
         return 0, f"exit {done.returncode}: {done.stderr.strip()[-200:]}"
     (out.with_name(out.name + ".copy") / "run").replace(out / "run")
