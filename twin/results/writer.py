@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 import zarr
 from numpy.typing import ArrayLike
+from zarr.codecs import ZstdCodec
 
 from twin.result_variables import GROUPS, Variable, find_variable
 from twin.results.layout import ResultLayout, read_layout, write_axis, write_layout
@@ -401,7 +402,7 @@ def _create_array(
         chunks=(ticks, *shape) if timed else shape,
         dtype=variable.dtype,
         fill_value=math.nan,
-        compressors=zarr.codecs.ZstdCodec(checksum=True),  # a damaged chunk is found, not read
+        compressors=ZstdCodec(checksum=True),  # a damaged chunk is found, not read
         dimension_names=dimensions,
         attributes=dict(variable.attributes()),
     )
