@@ -121,6 +121,7 @@ def feed(
     from twin.plant import reference_orbit
     from twin.results import open_result
     from twin.telemetry import parse_endpoint
+    from twin.telemetry.transport import resolve
 
     if parallel.under_mpi():
         raise BadInput("twin feed: runs in one process; start it without mpirun")
@@ -132,6 +133,8 @@ def feed(
         _describe(loaded, xtce, as_json)
     if target is None:
         return
+    if not isinstance(target, Path):
+        resolve(target)  # an unknown host is worth saying before a plant is built
     from twin.feed.assembly import FeedOptions, replay_feed, simulate_feed
     from twin.feed.sensors import SensorErrors
 

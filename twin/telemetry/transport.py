@@ -14,11 +14,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from twin.errors import BadInput, RunFailed
 from twin.telemetry.endpoints import Endpoint
 
-__all__ = ["DATAGRAM", "Receiver", "Transmitter", "meet", "read_file"]
+__all__ = ["DATAGRAM", "Receiver", "Transmitter", "meet", "read_file", "resolve"]
 
 DATAGRAM = 1400
 """Most bytes of packets in one datagram: below the usual 1500 of a link with its headers."""
@@ -29,6 +30,22 @@ PIECE = 2**18
 _RETRY = 0.2
 
 _CANNOT_LISTEN = (errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM)
+
+
+def resolve(endpoint: Endpoint) -> tuple[socket.AddressFamily, socket.SocketKind, int, tuple[Any, ...]]:
+    """Return family, kind, protocol and address of an endpoint.
+
+    Raises
+    ------
+    BadInput
+        The host is unknown.
+    """
+    kind = socket.SOCK_STREAM if endpoint.kind == "tcp" else socket.SOCK_DGRAM
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(endpoint.host, endpoint.port, type=kind)[0]
+    except socket.gaierror as error:
+        raise BadInput(f"{endpoint}: unknown host '{endpoint.host}' ({error.strerror})") from None
+    return family, kind, number, address
 
 
 async def meet(
@@ -255,14 +272,7 @@ class Transmitter:
             Nobody came in time.
         """
         if self.endpoint.kind == "udp":
-            try:
-                family, kind, number, _, address = socket.getaddrinfo(
-                    self.endpoint.host, self.endpoint.port, type=socket.SOCK_DGRAM
-                )[0]
-            except socket.gaierror as error:
-                raise BadInput(
-                    f"{self.endpoint}: unknown host '{self.endpoint.host}' ({error.strerror})"
-                ) from None
+            family, kind, number, address = resolve(self.endpoint)
             self._socket = socket.socket(family, kind, number)
             self._socket.connect(address)
             self.connections = 1

@@ -115,6 +115,7 @@ def test_lists_and_descriptions(tmp_path, capsys):
         (["feed", CASE, "--to", "tpc://127.0.0.1:1"], "did you mean 'tcp'"),
         (["feed", CASE, "--to", "x", "--hidden", "emisivity=1"], "did you mean 'emissivity'"),
         (["feed", CASE, "--to", "x", "--spread", "2"], "--spread 2"),
+        (["feed", CASE, "--to", "udp://nowhere.invalid:9400"], "unknown host 'nowhere.invalid'"),
         (["feed", CASE, "--to", "x", "--set", "mission.sed=1"], "seed"),
         (["feed", "no-such-case.yaml", "--to", "x"], "no-such-case.yaml"),
     ],
