@@ -149,6 +149,25 @@ def test_another_mirror_makes_another_root_and_another_checkout_shares_it(checko
     assert shell(copy, show).stdout == here
 
 
+def test_another_suite_makes_another_root(checkout: Path) -> None:
+    show = 'echo "$debian_root"; echo "$packages"; echo "$system"'
+    root, packages, system = shell(checkout, show).stdout.splitlines()
+    assert system == "Debian 13"
+    assert "libosmesa6" in packages
+    assert shell(checkout, show, DAWNDUSK_SUITE="trixie").stdout.splitlines()[0] == root
+    other, packages, system = shell(checkout, show, DAWNDUSK_SUITE="unstable").stdout.splitlines()
+    assert other != root
+    assert "libosmesa6" not in packages
+    assert system == "Debian unstable"
+
+
+@pytest.mark.parametrize("suite", ["a b", "../x", "$(id)"])
+def test_a_suite_that_is_none_is_bad_input(checkout: Path, suite: str) -> None:
+    result = run(checkout, "--where", DAWNDUSK_SUITE=suite)
+    assert result.returncode == 2
+    assert f"DAWNDUSK_SUITE={suite}: no name of a Debian suite" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "body", "reason"),
     [
