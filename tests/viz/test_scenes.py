@@ -6,6 +6,7 @@ DAWNDUSK_UPDATE_REFERENCES=1 writes the references anew: look at them before the
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
@@ -181,4 +182,4 @@ def test_movie_moves(data: PlantData, tmp_path: Path) -> None:
         for number in range(3):
             movie.seek(number)
             frames.append(np.asarray(movie.convert("RGB")).astype(int))
-    assert all(np.abs(a - b).max() > 100 for a, b in zip(frames, frames[1:]))
+    assert all(np.abs(a - b).max() > 100 for a, b in pairwise(frames))
