@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +59,7 @@ class FullThermal:
         cls, design: ThermalParameters, count: int, tolerance: float, **values: Array
     ) -> FullThermal:
         """Return modules of one design that differ in the fields given, arrays (module,)."""
-        each = [{name: float(v[i]) for name, v in values.items()} for i in range(count)]
-        return cls([replace(design, **fields) for fields in each], tolerance)
+        return cls([_changed(design, values, i) for i in range(count)], tolerance)
 
     @property
     def certificate(self) -> None:
@@ -87,7 +86,7 @@ class FullThermal:
     def vary(self, **values: Array) -> None:
         """Give fields of `ThermalParameters` new values between steps; see :meth:`ModuleThermal.vary`."""
         for i, module in enumerate(self.modules):
-            module.vary(replace(module.parameters, **{name: float(v[i]) for name, v in values.items()}))
+            module.vary(_changed(module.parameters, values, i))
 
     def temperatures(self) -> dict[str, Array]:
         """Return the temperatures now by place, arrays (module,) [K]."""
@@ -119,6 +118,11 @@ class FullThermal:
     def panel_field(self, module: int) -> Array | None:
         """Return the temperature of every mesh node of a module's panels on rank 0 [K]; collective under MPI."""
         return self.modules[module].panel_field()
+
+
+def _changed(parameters: ThermalParameters, values: Mapping[str, Array], module: int) -> ThermalParameters:
+    fields: dict[str, Any] = {name: float(each[module]) for name, each in values.items()}
+    return replace(parameters, **fields)
 
 
 def panel_mesh(parameters: ThermalParameters) -> Mesh:

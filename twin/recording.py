@@ -50,7 +50,8 @@ HIGHEST = ("panel_temperature_max", "junction_temperature_max")
 
 AVERAGED = (
     "coolant_supply_temperature", "coolant_return_temperature", "bypass_fraction", "panel_temperature_mean",
-    "array_shadow_factor", "solar_array_temperature", "battery_temperature", "body_temperature", "cold_plate_temperature",
+    "array_shadow_factor", "solar_array_temperature", "battery_temperature", "body_temperature",
+    "cold_plate_temperature",
 )  # fmt: skip
 """Variables averaged over modules."""
 
@@ -233,7 +234,7 @@ class Recorder:
         cards, by_center, of_all = self._cards()
         asked, done = self._kind_work
         centers = self._sub_centers(module) | by_center | _by_kind(asked, done)
-        of_all |= {k: float(v) for k, v in _by_kind(asked.sum(axis=1), done.sum(axis=1)).items()}
+        of_all |= _by_kind(asked.sum(axis=1), done.sum(axis=1))
         whole = self._plant(module, centers) | of_all | self._interrupts(tick.end)
         whole |= {"tick_duration": length, "energy_residual": tick.ledger.plant_residual}
         if plant.relay.reports:
