@@ -268,7 +268,7 @@ def main() -> None:
     parser.add_argument("what", choices=["align", "latency", "truth"])
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--cycles", type=int, default=10)
-    parser.add_argument("--members", type=int, default=28)
+    parser.add_argument("--members", type=int, default=24)
     parser.add_argument("--cycle", type=float, default=60.0)
     parser.add_argument("--step", type=float, default=60.0)
     parser.add_argument("--centers", type=int, default=4)

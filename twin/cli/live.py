@@ -57,7 +57,7 @@ def live(
         str | None,
         typer.Option("--scheduler", metavar="tcp://HOST:PORT", help="Dask scheduler that runs already."),
     ] = None,
-    members: Annotated[int, typer.Option("--members", help="Members of the ensembles.")] = 28,
+    members: Annotated[int, typer.Option("--members", help="Members of the ensembles.")] = 24,
     cycle: Annotated[str, typer.Option("--cycle", help="Time between analyses.")] = "30 s",
     step: Annotated[str, typer.Option("--step", help="Longest step of the model.")] = "10 s",
     late: Annotated[str, typer.Option("--late", help="How late a sample may be and still count.")] = "2 min",

@@ -26,7 +26,7 @@ from twin.assimilation import (
 )
 from twin.assimilation.parameters import centred_normals
 from twin.environment_track import TickEnvironment
-from twin.live.model import PARAMETERS, ModuleInputs, SubCenterModel
+from twin.live.model import PARAMETERS, START_SPREAD, ModuleInputs, SubCenterModel
 from twin.live.sensors import NAMES, POINT, SUNLIT, SensorTable, predict, predict_now, swing_gain
 
 Array = NDArray[np.float64]
@@ -36,6 +36,10 @@ BIAS_TIME = 1800.0
 
 Longer, and errors of the model that follow the orbit are taken for knowledge of the parameters.
 """
+
+START_TIME, START_DOUBT = 120.0, 100.0
+"""A model that was just begun is not yet where its loads would have brought it: by so much the variance of
+observations is larger at first, and over this time it falls to what it is [s]."""
 
 RELAXATION = 0.96
 """Share of the spread of parameters that an analysis took and that is given back.
@@ -131,17 +135,20 @@ class SubCenterFilter:
     def __post_init__(self) -> None:
         modules, members = self.model.modules, self.model.members
         sensors, parameters = len(NAMES), len(PARAMETERS)
-        draws = centred_normals((modules, parameters + sensors + 5, members), self.model.random)
+        draws = centred_normals((modules, parameters + sensors, members), self.model.random)
         bounds = self.model.parameters
         self.model.free = bounds.free(np.ones((modules, parameters, members))) + (
             bounds.spread[:, None] * draws[:, :parameters]
         )
         self.model.apply_parameters()
-        self.bias = self.table.bias[:, :, None] * draws[:, parameters : parameters + sensors]
-        self._start_draws = draws[:, parameters + sensors :]
+        self.bias = self.table.bias[:, :, None] * draws[:, parameters:]
+        self._start_draws = centred_normals(
+            (modules, len(START_SPREAD) + 1, members), self.model.random, apart_from=self.model.free
+        )
         self.inflation = np.ones(modules)
         self.monitor = ConsistencyMonitor(modules)
         self.past: dict[int, Predicted] = {}
+        self.started = -np.inf
         self._power: Array | None = None
         self._swing_gain = np.concatenate(
             [np.broadcast_to(swing_gain(g), (g.module_count, sensors)) for g in self.model.groups]
@@ -152,6 +159,7 @@ class SubCenterFilter:
     def begin(self, time: float, inputs: ModuleInputs, first: Mapping[str, Array]) -> None:
         """Begin at a time [s] with the first measured values of the sensors, (module,) each."""
         self.model.settle(time, inputs)
+        self.started = time
         places = {
             "supply": "coolant_supply_temperature",
             "body": "body_temperature",
@@ -226,12 +234,13 @@ class SubCenterFilter:
             swing += share * (self._swing_gain * tick.swing[:, None]) ** 2
             predicted += share[:, :, None] * members[k]
         some = weight > 0.0
+        doubt = 1.0 + START_DOUBT * np.exp(-max(ticks[-1][0].end - self.started, 0.0) / START_TIME)
         divisor = np.where(some, weight, 1.0)
         variance = (self.table.noise**2 + swing / divisor) / divisor + self.table.residual**2
         return Comparison(
             predicted / divisor[:, :, None],
             np.where(some, total / divisor, np.nan),
-            np.where(some, np.maximum(variance, 1e-12), np.nan),
+            np.where(some, np.maximum(doubt * variance, 1e-12), np.nan),
             alone.sum(axis=0),
         )
 
@@ -307,7 +316,11 @@ class SubCenterFilter:
     def snapshot(self) -> dict[str, NDArray]:
         """Return all that a restart needs."""
         saved = {f"model/{name}": values for name, values in self.model.snapshot().items()}
-        saved |= {"bias": self.bias.copy(), "inflation": self.inflation.copy()}
+        saved |= {
+            "started": np.array(self.started),
+            "bias": self.bias.copy(),
+            "inflation": self.inflation.copy(),
+        }
         saved |= {
             f"monitor/{name}": getattr(self.monitor, name).copy()
             for name in ("weight", "total", "number", "square_weight")
@@ -327,6 +340,7 @@ class SubCenterFilter:
         self.bias, self.inflation = np.array(saved["bias"]), np.array(saved["inflation"])
         for name in ("weight", "total", "number", "square_weight"):
             setattr(self.monitor, name, np.array(saved[f"monitor/{name}"]))
+        self.started = float(saved["started"])
         self._power = np.array(saved["power"]) if "power" in saved else None
         numbers = {int(k.split("/")[1]) for k in saved if k.startswith("past/")}
         self.past = {}

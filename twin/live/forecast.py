@@ -184,7 +184,7 @@ class Forecaster:
             return np.arange(count)
         m = group.members
         margin = group.area_margin().reshape(-1, m).mean(axis=1)
-        plate = group.thermal.temperatures()["cold_plate"].reshape(-1, m).mean(axis=1)
+        plate = group.now["cold_plate"].reshape(-1, m).mean(axis=1)
         charge = (group.battery_state.state_of_charge * group.battery_state.health.capacity_fraction).reshape(
             -1, m
         )
@@ -214,7 +214,7 @@ class Forecaster:
         assert part.inputs is not None
         out = []
         for group, place, at in zip(part.model.groups, part.model.places, chosen):
-            plate = group.thermal.temperatures()["cold_plate"].reshape(-1, group.members).mean(axis=1)
+            plate = group.now["cold_plate"].reshape(-1, group.members).mean(axis=1)
             heat = group.card_heat.reshape(-1, group.members).mean(axis=1)
             rise = group.card.junction_resistance * heat / group.design.racks.cards
             gap = part.extras["junction_temperature_max"][place] - plate - rise

@@ -101,6 +101,7 @@ class EnsembleGroup(ModuleGroup):
         )  # fmt: skip
         group.members = members
         group.card_heat = np.zeros(lanes)
+        group.now = group.thermal.temperatures()
         group.nominal = {
             "emissivity": group._radiator_emittance.copy(),
             "absorptance": group._radiator_absorptance.copy(),
@@ -114,6 +115,7 @@ class EnsembleGroup(ModuleGroup):
     members: int
     nominal: dict[str, Array]
     card_heat: Array
+    now: dict[str, Array]
 
     @property
     def module_count(self) -> int:
@@ -178,7 +180,7 @@ class EnsembleGroup(ModuleGroup):
         """
         self.keep_in_range()
         flux = env.faces[faces]
-        return self.advance(
+        tick = self.advance(
             env,
             flux,
             self.array_point(flux),
@@ -187,6 +189,8 @@ class EnsembleGroup(ModuleGroup):
             cast("FleetTick", cards),
             cast("RelayTick", relay),
         )
+        self.now = dict(tick.thermal.temperatures)
+        return tick
 
     def area_margin(self) -> Array:
         """Share of the radiator that could be missing now, per lane; NaN before the first tick."""
@@ -247,8 +251,18 @@ class EnsembleGroup(ModuleGroup):
 
     def read_temperatures(self) -> None:
         """Let arrays and batteries see the temperatures of the thermal state."""
-        now = self.thermal.temperatures()
-        self.temperature = {place: now[place] for place in self.temperature}
+        self.now = self.thermal.temperatures()
+        self.temperature = {place: self.now[place] for place in self.temperature}
+
+    def take_balance(self, other: EnsembleGroup) -> None:
+        """Start all lanes from the thermal state of the one lane of another group of the class."""
+        mine, its = self.thermal.loops, other.thermal.loops
+        mine.regime = np.full(self.count, its.regime[0])
+        mine.modes = np.repeat(its.modes[:1], self.count, axis=0)
+        mine.nodes = np.repeat(its.nodes[:1], self.count, axis=0)
+        self.thermal.bypass = np.full(self.count, other.thermal.bypass[0])
+        self.thermal._target = np.full(self.count, np.nan)
+        self.read_temperatures()
 
     def node_row(self, name: str) -> int:
         """Row of a node in the packed state."""

@@ -85,7 +85,7 @@ class ModelSettings:
     seed : int
     """
 
-    members: int = 28
+    members: int = 24
     step: float = 10.0
     seed: int = 1
 
@@ -200,15 +200,22 @@ class SubCenterModel:
         return self.track.ticks(start, stop)
 
     def settle(self, start: float, inputs: ModuleInputs) -> None:
-        """Begin in the thermal balance of an orbit's mean fluxes with given card power."""
+        """Begin in the thermal balance of an orbit's mean fluxes with given card power.
+
+        One module of each class is settled, at the mean power, for all: measurements correct the rest.
+        """
         means = mean_fluxes(self.track, start, self.orbit.period)
         self.card_heat = inputs.card_power.copy()
-        values = self.factors()
         for group, place, faces in zip(self.groups, self.places, means):
-            cards, relay = self._inputs(group, place, inputs, values, self.card_heat)
-            group.settle(faces, cards.power, relay)  # type: ignore[arg-type]  # power is all it reads
-            group.read_temperatures()
-        self._warm_junctions(values)
+            one = EnsembleGroup.build(
+                group.name, group.design, group.age[:1], 1, self.altitude, self.case.numerics.tolerance, self.panel,
+                group.view,
+            )  # fmt: skip
+            power = np.array([inputs.card_power[place].mean()])
+            relay = MeasuredRelay(np.array([inputs.relay_power[place].mean()]), np.zeros(1))
+            one.settle(faces, power, relay)  # type: ignore[arg-type]  # power is all it reads
+            group.take_balance(one)
+        self._warm_junctions(self.factors())
 
     def disturb(self, temperatures: Mapping[str, Array], state_of_charge: Array, draws: Array) -> None:
         """Move the ensemble to the first measured temperatures, with the spread of what is not known.
@@ -224,7 +231,7 @@ class SubCenterModel:
         """
         nodes = {"loop": None, "body": "body", "battery": "battery", "array": "array-front"}
         for group, place in zip(self.groups, self.places):
-            now = group.thermal.temperatures()
+            now = group.now
             for k, (what, spread) in enumerate(START_SPREAD.items()):
                 here = now["supply" if what == "loop" else what].reshape(-1, self.members)
                 seen = temperatures["supply" if what == "loop" else what][place]

@@ -70,7 +70,7 @@ class LiveSettings:
     seed : int
     """
 
-    members: int = 28
+    members: int = 24
     step: float = 10.0
     cycle: float = 30.0
     late: float = 120.0
@@ -157,6 +157,7 @@ class Partition:
         self._expected: NDArray[np.bool_] | None = None
         self._seen: dict[int, Observations] = {}
         self._saved_at = -np.inf
+        self._drift_due = False
         self.journal = None if self.folder is None else Journal(self.folder / "journal")
 
     # -- samples ----------------------------------------------------------------------------------
@@ -186,15 +187,23 @@ class Partition:
         self.counts.serial = serial
         self.counts.batches += 1
         self._held.append(samples)
+        self._drift()
         reports = []
         while True:
             now = self._distribute()
             if now is None or not self._cycle_is_ready(now):
                 break
+            self._drift()
             reports.append(self._run_cycle())
         if self.journal is not None and reports and self.time - self._saved_at >= self.settings.checkpoint:
             self.save()
         return reports
+
+    def _drift(self) -> None:
+        """Let parameters wander for the cycle that is over: put off until nobody waits for the state."""
+        if self._drift_due:
+            self.filter.drift(self.settings.cycle)
+            self._drift_due = False
 
     def _distribute(self) -> float | None:
         """Put samples into the open bins, hold those ahead of them; return how far the source has come [s]."""
@@ -313,7 +322,7 @@ class Partition:
         self.filter.assimilate(compared, judgement.excluded)
         self.filter.adapt(compared, judgement.excluded)
         self.filter.reopen(judgement.changed)
-        self.filter.drift(self.settings.cycle)
+        self._drift_due = True
         self.judgement = judgement
         self.counts.cycles += 1
         self._cycle_number += 1
@@ -388,6 +397,7 @@ class Partition:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Return all that a restart needs."""
+        self._drift()
         saved: dict[str, NDArray[Any]] = {
             "time": np.array(self.time), "tick": np.array(self.tick), "chunk": np.array(self._chunk),
             "cycle_number": np.array(self._cycle_number), "open_until": np.array(self._open_until),
@@ -428,7 +438,7 @@ class Partition:
                 part.restore({k.removeprefix(start): v for k, v in saved.items() if k.startswith(start)})
         except (KeyError, ValueError) as error:
             raise BadInput(
-                f"live: the checkpoint of '{self.name}' is of another case ({error}); start without --resume"
+                f"live: the checkpoint of '{self.name}' is of another case or version ({error}); start without --resume"
             ) from error
         self.time, self.tick = float(saved["time"]), int(saved["tick"])
         self._cycle_number, self._open_until = int(saved["cycle_number"]), float(saved["open_until"])

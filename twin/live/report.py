@@ -84,7 +84,7 @@ def make_report(partition: Partition, innovation: Innovation, judgement: Judgeme
     model = partition.model
     temperature, spread, charge, charge_spread, margin, margin_spread = [], [], [], [], [], []
     for group in model.groups:
-        now = group.thermal.temperatures()
+        now = group.now
         by_place = np.stack([now[place].reshape(-1, group.members) for place in PLACES], axis=1)
         temperature.append(by_place.mean(axis=2))
         spread.append(by_place.std(axis=2, ddof=1))

@@ -104,7 +104,7 @@ def predict(group: EnsembleGroup, tick: GroupTick) -> Array:
 
 def predict_now(group: EnsembleGroup, before: Array | None = None) -> Array:
     """Return what the point sensors of a group show now; others as `before` or NaN, (module, sensor, member)."""
-    thermal = group.thermal.temperatures()
+    thermal = group.now
     shape = (group.module_count, group.members)
     out = np.full((shape[0], len(NAMES), shape[1]), np.nan) if before is None else before.copy()
     for k, name in enumerate(NAMES):
