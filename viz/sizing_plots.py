@@ -218,6 +218,9 @@ def draw_convergence(tree: xr.DataTree) -> Figure | None:
         low, high = (float(one[n]) / scale for n in ("quantile_low", "quantile_high"))
         axis.axhspan(low, high, color=COLOURS[k], alpha=0.15, linewidth=0.0)
     axis.set(xlabel="samples", ylabel=f"area needed [{unit}]", xscale="log", title="Bands: 95 % confidence")
+    sizes = data["size"].values[::3]
+    axis.set_xticks(sizes, [str(int(n)) for n in sizes])
+    axis.set_xticks([], minor=True)
     axis.legend()
     return figure
 
