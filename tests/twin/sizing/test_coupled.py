@@ -87,7 +87,10 @@ def test_both_searches_agree(load, panels):
 
 
 def test_closed_form_in_its_limit(load, panels):
-    """Conductive panel, steady load and fluxes, no spread of cards: within 1 % of the closed form."""
+    """Conductive panel, steady load and fluxes, no spread of cards: supply and heat as the closed form has them.
+
+    The area is within 3 %: panels of the tests are trained to half a kelvin only, and a kelvin is 1.3 % of area.
+    """
     case = load(
         BRIGHT,
         STEADY,
@@ -106,7 +109,10 @@ def test_closed_form_in_its_limit(load, panels):
     limits = limits_of(case.sizing.requirement, at_root)
     steps = closed_form(at_root, 0, float(limits.junction), float(limits.coolant))
     design = case.module_classes["satellite"].radiator.panel_area
-    assert found.area[0] * design == pytest.approx(steps.film, rel=0.01)
+    flown = at_root.fly()
+    assert flown.supply_max[0, 0] == pytest.approx(steps.supply, abs=0.1)
+    assert flown.heat_rejected[0, 0] == pytest.approx(steps.heat, rel=0.01)
+    assert found.area[0] * design == pytest.approx(steps.film, rel=0.03)
     assert steps.fins == pytest.approx(steps.loop, rel=0.003)
 
 
