@@ -583,14 +583,22 @@ class ReducedLoops:
         )  # fmt: skip
 
     def settle(
-        self, heat: Mapping[str, ArrayLike], absorbed: ArrayLike, mass_flow: ArrayLike, bypass: ArrayLike
+        self,
+        heat: Mapping[str, ArrayLike],
+        absorbed: ArrayLike,
+        mass_flow: ArrayLike,
+        bypass: ArrayLike,
+        only: NDArray[np.bool_],
     ) -> None:
-        """Go to the steady state of constant loads, films at the present inlet temperature.
+        """Go to the steady state of constant loads, films at the present inlet temperature; loops marked in `only`.
 
         On the way to a state that is sought valves and inlets may be anywhere: :meth:`check` is the caller's.
         """
         inputs = self._inputs(heat, absorbed, mass_flow, bypass)
-        for number, at in self._members():
+        for number, members in self._members():
+            at = members[only[members]]
+            if not at.size:
+                continue
             state = self._state_of(number, at)
             account = np.zeros((len(state), kernels.ACCOUNTS, kernels.LANES))
             blocks = [_to_blocks(values[at]) for values in inputs]

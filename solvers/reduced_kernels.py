@@ -61,6 +61,7 @@ ACCOUNTS = 5
 
 _MOST_ITERATIONS = 60
 _TARGET = 1e-9
+_MOST_TURNS, _NEAR = 200, 5.0  # of settling: steps of at most 50 K until a step is this short [K]
 _WEIGHTS = (1.0 / np.sqrt(2.0), 1.0 - 1.0 / np.sqrt(2.0))
 
 
@@ -497,8 +498,11 @@ def settle_loops(
             each[lane] = through[lane] / parameters[PANELS, lane]
         _exchanges(parameters, w, ex)
         _eliminate(parameters, q, y, r, w, ex, 0.0, c)
-        active = np.ones(LANES)
-        for _ in range(400):
+        active, near = np.ones(LANES), False
+        change, spent = np.empty((n, LANES)), np.zeros(LANES)
+        for turn in range(_MOST_TURNS + 2):
+            if near and turn < _MOST_TURNS:
+                continue
             for lane in range(LANES):
                 back[lane] = c[4, lane] + c[5, lane] * y[r + RESERVOIR, lane] + c[6, lane] * y[r + BODY, lane]
             _linearise(
@@ -508,9 +512,15 @@ def settle_loops(
             _loop_slopes(o, parameters, y, past, through, ex, c, 0.0, r, matrix)
             _loop_residual(o, parameters, q, y, y, past, through, ex, c, 0.0, r, residual)
             factorize(matrix, n)
+            if turn >= _MOST_TURNS:
+                # All are near: the slope is good for many iterations. Twice for all, whoever the neighbours are.
+                _chord(
+                    o, parameters, matrix, residual, y, t, slope, r, change, scratch, account[block, LEFT], spent
+                )  # fmt: skip
+                continue
             substitute(matrix, residual, n)
             gather(o.samples, residual, scratch)
-            done = True
+            near = True
             for lane in range(LANES):
                 size = max(abs(residual[r, lane]), abs(residual[r + 1, lane]))
                 for s in range(count):
@@ -520,13 +530,10 @@ def settle_loops(
                     y[k, lane] -= factor * residual[k, lane]
                 y[r + RESERVOIR, lane] -= factor * residual[r, lane]
                 y[r + BODY, lane] -= factor * residual[r + 1, lane]
-                account[block, LEFT, lane] = size
-                if size <= 1e-9:
+                if size <= _NEAR:
                     active[lane] = 0.0
                 elif active[lane] > 0.0:
-                    done = False
-            if done:
-                break
+                    near = False
         _recover(y, c, r)
         _solve_array(parameters, q, y, y, 0.0, o.sink, r)
 

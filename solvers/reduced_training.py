@@ -42,9 +42,9 @@ class ReductionSettings:
 
     regimes: int = 6
     overlap: float = 1.1
-    projection_tolerance: float = 0.03
-    most_modes: int = 128
-    sampling_tolerance: float = 5e-3
+    projection_tolerance: float = 0.04
+    most_modes: int = 96
+    sampling_tolerance: float = 1e-2
     operator_tolerance: float = 1e-4
     most_flows: int = 300
 

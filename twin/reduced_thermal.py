@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _VALVE_TOLERANCE = 1e-5
+_VALVE_TRIALS = 60
 
 
 class ReducedThermal:
@@ -170,23 +171,42 @@ class ReducedThermal:
         """Go to the steady state of constant loads, with the valves where they hold the supply temperature."""
         absorbed = self._absorbed(loads)
 
-        def opening(bypass: Array) -> Array:
-            # Film coefficients follow the inlet temperature that they bring about.
-            for _ in range(2):
-                self.loops.settle(loads.nodes, absorbed, mass_flow, bypass)
+        def opening(bypass: Array, only: NDArray[np.bool_]) -> Array:
+            self.loops.settle(loads.nodes, absorbed, mass_flow, bypass, only)
             return self.valve_target() - bypass
 
-        low, high = np.zeros(self.count), np.full(self.count, VALVE_LIMIT)
-        at_low, at_high = opening(low), opening(high)
+        every, low, high = (
+            np.ones(self.count, dtype=bool),
+            np.zeros(self.count),
+            np.full(self.count, VALVE_LIMIT),
+        )
+        bypass = low.copy()
+        opening(bypass, every)
+        at_low = opening(bypass, every)
         # A closed valve that is too warm, or an open one that is too cold, is where the valve stays.
-        stays = ~((at_low > 0.0) & (at_high < 0.0))
-        end = high.copy()
-        while np.any(~stays & (high - low > _VALVE_TOLERANCE)):
-            middle = 0.5 * (low + high)
-            value = opening(np.where(stays, end, middle))
-            low, high = np.where(value > 0.0, middle, low), np.where(value > 0.0, high, middle)
-        self.bypass = np.where(stays, np.where(at_low <= 0.0, 0.0, end), 0.5 * (low + high))
-        opening(self.bypass)
+        search = at_low > 0.0
+        bypass = np.where(search, high, low)
+        at_high = opening(bypass, search)
+        search &= at_high < 0.0
+        left, side = search.copy(), np.zeros(self.count)
+        for _ in range(_VALVE_TRIALS):
+            if not left.any():
+                break
+            # Regula falsi (Illinois); every module by itself, and only until it is there.
+            span = np.where(left, at_high - at_low, 1.0)
+            bypass = np.where(left, high - at_high * (high - low) / span, bypass)
+            value = opening(bypass, left)
+            up, down = left & (value > 0.0), left & (value <= 0.0)
+            at_high = np.where(up & (side > 0.0), 0.5 * at_high, at_high)
+            at_low = np.where(down & (side < 0.0), 0.5 * at_low, at_low)
+            low, at_low = np.where(up, bypass, low), np.where(up, value, at_low)
+            high, at_high = np.where(down, bypass, high), np.where(down, value, at_high)
+            side = np.where(up, 1.0, np.where(down, -1.0, side))
+            left &= (np.abs(value) > _VALVE_TOLERANCE) & (high - low > _VALVE_TOLERANCE)
+        # Film coefficients follow the inlet temperature that they bring about.
+        opening(bypass, every)
+        opening(bypass, every)
+        self.bypass = bypass
         self.loops.check(absorbed, mass_flow, self.bypass)
         self._target = np.full(self.count, np.nan)
 
