@@ -386,12 +386,25 @@ class ModuleGroup:
         flows = power_bus.dispatch(self.bus, point.power, demands, zero, zero)
         array = solar_array.draw_power(self.array, point, flows.solar_used)
         heat = card_power + self.overhead_power
-        # Once more with the temperatures found: surfaces warm each other.
-        for _ in range(1 if self.view is None else 2):
+        surfaces = self.surfaces.heat(faces, self.temperature)
+        loads = self._loads(surfaces, flows, None, array, heat, zero)
+        if self.view is not None:
+            # The array is far from where it starts; what it gives others is that of its own balance.
+            self._guess_array_temperature(loads)
             surfaces = self.surfaces.heat(faces, self.temperature)
-            self.thermal.settle(self._loads(surfaces, flows, None, array, heat, zero), self.mass_flow)
-            now = self.thermal.temperatures()
-            self.temperature = {place: now[place] for place in self.temperature}
+            loads = self._loads(surfaces, flows, None, array, heat, zero)
+        self.thermal.settle(loads, self.mass_flow)
+        now = self.thermal.temperatures()
+        self.temperature = {place: now[place] for place in self.temperature}
+
+    def _guess_array_temperature(self, loads: HeatLoads) -> None:
+        """Put the arrays where both faces together radiate their heat."""
+        from solvers.constants import STEFAN_BOLTZMANN
+
+        gain = np.maximum(loads.nodes["array-front"] + loads.nodes["array-back"], 0.0)
+        radiating = self.array.area * (self.array.front_emissivity + self._array_back[:, 1])
+        kelvin = (gain / (STEFAN_BOLTZMANN * radiating)) ** 0.25
+        self.temperature |= {"array": kelvin, "array_back": kelvin}
 
     # -- heat -------------------------------------------------------------------------------------
 
