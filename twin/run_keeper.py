@@ -143,6 +143,9 @@ class Keeper(Witness):
             self.series: FieldSeries = FieldSeries.resume(out / FIELDS, simulation.time)
         else:
             attributes = {"case": case.resolved(), "case_name": case.name, "description": case.description}
+            certificates = {g.name: g.thermal.certificate for g in plant.groups if g.thermal.certificate}
+            if certificates:
+                attributes["certificate"] = certificates
             self.writer = ResultWriter.create(
                 out / RESULT, layout(plant), case.mission.start, attributes, static_values(plant)
             )

@@ -11,6 +11,9 @@ pytest.importorskip("dolfinx")
 from twin.errors import BadInput
 from twin.module_variation import ModuleVariation
 from twin.plant import Plant
+from twin.results import certificate
+from twin.run import RunOptions
+from twin.run import run as run_case
 from twin.simulation import Simulation
 
 REDUCED = "numerics.thermal=reduced"
@@ -54,6 +57,15 @@ def test_reduced_and_full_modules_agree_in_a_run(run):
     np.testing.assert_allclose(found[:, :-1], expected[:, :-1], atol=0.1)
     np.testing.assert_allclose(found[:, -1], expected[:, -1], rtol=1e-4)
     assert abs(reduced.ledger.plant_residual) < 1e-9
+
+
+def test_the_certificate_is_in_the_result(satellite, tmp_path):
+    """Largest and RMS error against held-out finite-element orbits go with every result of a reduced run."""
+    result = run_case(satellite(REDUCED), tmp_path, RunOptions(duration=60.0))
+    stored = certificate(result)["satellite"]
+    assert 0.0 < stored["rms_error"] < stored["max_error"] < 1.0
+    full = run_case(satellite(), tmp_path / "full", RunOptions(duration=20.0))
+    assert "certificate" not in full.attrs
 
 
 def test_half_the_steps_change_little(run):
