@@ -5,6 +5,13 @@
 cd "${DAWNDUSK:-${SLURM_SUBMIT_DIR:-.}}" || exit 2
 [ -x env/run ] || { echo "submit from the checkout of Dawndusk, or set DAWNDUSK to it" >&2; exit 2; }
 
+# tell SIGNAL PID: to the program that env/run started; bubblewrap, where it is used, would die of it and leave it alone.
+tell() {
+    local to=$2
+    [ "$(ps -o comm= -p "$to")" != bwrap ] || to=$(ps -o pid= --ppid "$to" | head -n 1 | tr -d ' ')
+    kill "-$1" "$to" 2>/dev/null
+}
+
 # with_restart OUT CMD...: adds --resume where OUT holds a run that has begun; puts the job back when the time is over.
 with_restart() {
     local out=$1 status=0 resume=()
@@ -13,8 +20,8 @@ with_restart() {
     "$@" --out "$out" "${resume[@]}" &
     local run=$!
     # The signal comes to this script (--signal=B:...); the run ends at its next output time with a checkpoint.
-    trap 'kill -USR1 "$run" 2>/dev/null' USR1
-    trap 'kill -TERM "$run" 2>/dev/null' TERM
+    trap 'tell USR1 "$run"' USR1
+    trap 'tell TERM "$run"' TERM
     # A signal ends `wait`, not the run.
     while :; do
         status=0

@@ -169,10 +169,18 @@ ensure_root() {
     [ -d "$venv" ] || build_venv
 }
 
+# The root has no srun: in a job of SLURM its mpirun starts processes on this node by itself.
+without_srun() {
+    if [ -n "${SLURM_JOB_ID:-}" ]; then
+        export PRTE_MCA_plm="${PRTE_MCA_plm:-ssh}" PRTE_MCA_ras="${PRTE_MCA_ras:-^slurm}"
+    fi
+}
+
 enter_root() {
     local sandbox
     export_common
     quiet_mpi
+    without_srun
     mark_used "$venv"
     sandbox_for "$root" "$venv" ro-bind
     exec "${sandbox[@]}" -- "$@"
