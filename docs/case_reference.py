@@ -8,9 +8,9 @@ from typing import Any
 
 HEAD = """# Case reference
 
-Made by `make docs` from the JSON Schema of case files (`twin schema`): every key, what it holds, how it is written and what
-holds when it is not given. Any mapping may also say its `source`, in words, and `extends` a component of the library. How
-cases build on each other and on the library: [case files](case-files.md).
+Made by `make docs` from the JSON Schema of case files (`twin schema`): every key, what it holds, how it is written and
+what holds when it is not given. Any mapping may also say its `source`, in words, and `extends` a component of the
+library. How cases build on each other and on the library: [case files](case-files.md).
 
 """
 
@@ -64,7 +64,9 @@ def _table(definition: Schema, definitions: Mapping[str, Schema]) -> list[str]:
             continue
         # The schema leaves what is needed to `twin check`: a base may give it.
         default = _default(value) if "default" in value or key == "extends" else "**needed**"
-        rows.append(f"| `{key}` | {_plain(value.get('description', ''))} | {_form(value, definitions)} | {default} |")
+        rows.append(
+            f"| `{key}` | {_plain(value.get('description', ''))} | {_form(value, definitions)} | {default} |"
+        )
     return ["| key | what it holds | how it is written | default |", "|---|---|---|---|", *rows, ""]
 
 
