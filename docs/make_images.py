@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+from matplotlib import colormaps
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -25,9 +27,12 @@ def shrink(source: Path, target: Path) -> None:
         height = round(picture.height * WIDTH / picture.width)
         small = picture.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS)
     target.parent.mkdir(parents=True, exist_ok=True)
-    palette = small.quantize(COLOURS)
-    # Dithered: without it, the ends of a colour map fall together.
-    small.quantize(COLOURS, palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(target, optimize=True)
+    # The colours of the scale first: otherwise its rare ends fall together.
+    ramp = (255 * colormaps["plasma"](np.linspace(0, 1, COLOURS // 3))[:, :3]).astype(np.uint8)
+    others = small.quantize(COLOURS - len(ramp)).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*ramp.ravel().tolist(), *others[: 3 * (COLOURS - len(ramp))]])
+    small.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(target, optimize=True)
     print(f"wrote {target} ({target.stat().st_size // 1000} kB)")
 
 
