@@ -80,7 +80,7 @@ def dark(drawn: Mapping[str, Any], titled: bool = True) -> Mapping[str, Any]:
         "margin": {"l": 58, "r": 10, "t": 58 if titled else 44, "b": 30},
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 11}},
         "title": {
-            "text": (layout.get("meta") or {}).get("title", ""),
+            "text": (layout.get("meta") or {}).get("title", "") if titled else "",
             "x": 0.02,
             "y": 0.97,
             "font": {"size": 14},
