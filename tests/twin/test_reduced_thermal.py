@@ -150,7 +150,8 @@ def test_ledger_closes_with_large_steps_for_days(panel, parameters):
         heat = sum(now.nodes.values()) + tick.absorbed
         left = 900.0 * (heat - tick.emitted) - tick.stored
         assert np.abs(left).max() < 1e-9 * 900.0 * tick.emitted.min()
-        assert tick.temperatures["panel_min"].min() > 200.0
+        # No colder than a panel without coolant in the least flux (20 + 30 W/m², both faces, emissivity 0.9).
+        assert tick.temperatures["panel_min"].min() > (50.0 / (2.0 * 0.9 * 5.670374419e-8)) ** 0.25
         assert tick.temperatures["panel_max"].max() < 360.0
 
 
