@@ -36,8 +36,8 @@ from twin.relay_network import RelayTick
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SPIN_UP = 1500.0
-"""Time before what counts, in which coolant and panels forget the balance they start from [s]: three time constants."""
+SPIN_UP = 3000.0
+"""Time before what counts, in which coolant and panels forget the balance they start from [s]: four time constants."""
 
 
 class Ensemble:
@@ -206,7 +206,7 @@ class Ensemble:
         times, place = np.unique(self.load_time, return_inverse=True)
         table = np.array(
             [
-                [self.clock.activity(t + SPIN_UP + time + k * length, length) for t in times]
+                [self.clock.activity(max(t + time, 0.0) + k * length, length) for t in times]
                 for k in range(steps)
             ]
         )
