@@ -178,6 +178,7 @@ def thermal(design: ModuleClass, age: float) -> ThermalParameters:
         arrangement=wing.tubes.arrangement,
         tube_diameter=wing.tubes.inner_diameter,
         mesh_size=wing.mesh_size,
+        tube_mesh_size=wing.tube_mesh_size,
         fluid=loop.fluid.fluid,
         pressure=loop.pressure,
         mass_flow=loop.mass_flow,

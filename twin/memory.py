@@ -70,7 +70,8 @@ def estimate(case: Case, processes: int = 1) -> MemoryEstimate:
 def panel_nodes(design: ModuleClass) -> int:
     """Return about how many nodes the panels of one module of a class have."""
     radiator = design.radiator
-    across = radiator.width / radiator.mesh_size + 1.0 + radiator.tubes.count
+    fine = radiator.mesh_size if radiator.tube_mesh_size is None else radiator.tube_mesh_size
+    across = radiator.width / min(fine, radiator.mesh_size) + 1.0 + radiator.tubes.count
     along = radiator.height / radiator.mesh_size + 1.0
     return int(TUBE_SHARE * radiator.panels * across * along)
 

@@ -51,6 +51,8 @@ class ThermalParameters:
     array_area, array_capacity, array_conductance : float
         Solar wing [m²], whole heat capacity [J/K], front to back [W/K].
     array_front_emissivity, array_back_emissivity : float
+    tube_mesh_size : float, optional
+        Element edge across the tubes at a tube; `mesh_size` unless given [m].
     """
 
     panels: float
@@ -85,6 +87,7 @@ class ThermalParameters:
     array_conductance: float
     array_front_emissivity: float
     array_back_emissivity: float
+    tube_mesh_size: float | None = None
 
     @property
     def panel_area(self) -> float:

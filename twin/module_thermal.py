@@ -131,7 +131,14 @@ def panel_mesh(parameters: ThermalParameters) -> Mesh:
     from meshes.panel import radiator_panel
 
     p = parameters
-    panel = radiator_panel(p.width, p.height, p.mesh_size, p.tubes, p.arrangement)  # type: ignore[arg-type]
+    panel = radiator_panel(
+        p.width,
+        p.height,
+        p.mesh_size,
+        p.tubes,
+        p.arrangement,  # type: ignore[arg-type]
+        tube_cell_size=p.tube_mesh_size,
+    )
     gap = 0.02 * p.height
     pieces = {
         f"panel-{number}": panel.moved(translation=np.array([0.0, number * (p.height + gap), 0.0]))

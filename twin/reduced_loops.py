@@ -16,7 +16,8 @@ Array = NDArray[np.float64]
 
 PANEL_FIELDS = (
     "width", "height", "thickness", "conductivity", "conductivity_across", "density", "specific_heat", "two_sided",
-    "tubes", "arrangement", "tube_diameter", "mesh_size", "fluid", "pressure",
+    "tubes", "arrangement", "tube_diameter", "mesh_size", "tube_mesh_size", "fluid",
+    "pressure",
 )  # fmt: skip
 """What all modules of a group must share: their panels are of one kind, and so is their coolant."""
 

@@ -10,6 +10,7 @@ CASES = Path(__file__).parents[2] / "cases"
 
 COARSE = (
     "module_classes.satellite.radiator.mesh_size=0.4 m",
+    "module_classes.satellite.radiator.tube_mesh_size=null",
     "module_classes.satellite.radiator.panels=1",
     "module_classes.satellite.radiator.tubes.count=6",
     "module_classes.satellite.radiator.height=6 m",
