@@ -89,8 +89,8 @@ def clocked(clocks: Clocks, plant: Plant) -> Iterator[None]:
     plant.fleet.advance = clocks.wrap("cards", plant.fleet.advance)  # type: ignore[method-assign]
     ticks = EnvironmentTrack.ticks
 
-    def timed_ticks(self, start, stop):
-        stream = ticks(self, start, stop)
+    def timed_ticks(self, *span):
+        stream = ticks(self, *span)
         step = clocks.wrap("environment", lambda: next(stream, None))
         while (found := step()) is not None:
             yield found

@@ -32,6 +32,9 @@ class ReductionSettings:
     projection_tolerance : float
         Error at the worst node that 99 of 100 training snapshots stay below on the modes [K].
     most_modes : int
+        Of a regime in the upper three fifths, where a plant runs: they cost its time.
+    creeping_modes : int
+        The same in the lower two fifths, where little coolant moves and panels are coldest and least even.
     sampling_tolerance : float
         Relative error of the training integrals of radiation, its exact linear part aside.
     operator_tolerance : float
@@ -40,10 +43,11 @@ class ReductionSettings:
         Points of the table over flow.
     """
 
-    regimes: int = 6
+    regimes: int = 10
     overlap: float = 1.1
     projection_tolerance: float = 0.04
-    most_modes: int = 96
+    most_modes: int = 48
+    creeping_modes: int = 96
     sampling_tolerance: float = 1e-2
     operator_tolerance: float = 1e-4
     most_flows: int = 300
@@ -57,12 +61,15 @@ def regime_flows(low: float, high: float, count: int, overlap: float) -> list[tu
 
 
 def _regime(
-    full: FullPanel, snapshots: Array, flows: tuple[float, float], table: Table, settings: ReductionSettings
+    full: FullPanel,
+    snapshots: Array,
+    flows: tuple[float, float],
+    table: Table,
+    settings: ReductionSettings,
+    most_modes: int,
 ) -> Regime:
     n = full.nodes
-    found = modes_of(
-        snapshots, full.weights, full.capacity, settings.projection_tolerance, settings.most_modes
-    )
+    found = modes_of(snapshots, full.weights, full.capacity, settings.projection_tolerance, most_modes)
     basis, table = found.basis, table.between(flows)
     panel = np.ascontiguousarray(basis[:n])
     matrices = exchange_matrices(full, basis)
@@ -142,7 +149,8 @@ def reduce_panel(
                 f"reduced model: {chosen.sum()} snapshots at flows of {flows[0]:.4g} to {flows[1]:.4g} kg/s; "
                 "more runs are needed"
             )
-        regimes.append(_regime(full, snapshots.temperatures[:, chosen], flows, table, settings))
+        most = settings.creeping_modes if len(regimes) < 2 * settings.regimes // 5 else settings.most_modes
+        regimes.append(_regime(full, snapshots.temperatures[:, chosen], flows, table, settings, most))
     return ReducedPanel(
         regimes=tuple(regimes),
         capacity=full.capacity[: full.nodes],

@@ -52,7 +52,7 @@ Progress = Callable[[str, float], None]
 
 STANDARD = TrainingSettings()
 
-VERSION = 4
+VERSION = 5
 """Changes when training gives other numbers."""
 
 _AGEING = (

@@ -31,7 +31,7 @@ from twin.reduced_training import reduced_panel
 SETTINGS = TrainingSettings(
     relative_flow=(0.6, 1.6), least_runs=10, most_runs=14, passes=1, tolerance=0.2, orbit=1500.0, segments=3
 )
-REDUCTION = ReductionSettings(regimes=3, most_modes=40)
+REDUCTION = ReductionSettings(regimes=3, most_modes=40, creeping_modes=40)
 
 
 @pytest.fixture(scope="module")

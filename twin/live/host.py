@@ -59,7 +59,7 @@ class TrainedPanel:
         training = self.training or TrainingSettings(
             least_runs=12, most_runs=20, passes=1, tolerance=0.25, segments=4, step=15.0, orbit=3000.0
         )
-        reduction = self.reduction or ReductionSettings(regimes=4, most_modes=24)
+        reduction = self.reduction or ReductionSettings(regimes=4, most_modes=24, creeping_modes=24)
         return reduced_panel(parameters, training, reduction, self.folder, progress)
 
 

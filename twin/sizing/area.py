@@ -145,18 +145,15 @@ def fan_areas(
         enough = np.where(closer, x[rows, place], enough)
         f_enough = np.where(closer, value[rows, place], f_enough)
         none, all_meet = short >= high - 1e-12, enough <= low + 1e-12
-        done = none | all_meet | (enough - short <= 2.0 * FAN_REACH / (fan - 1) ** 2)
+        both = np.isfinite(short) & np.isfinite(enough)
+        gap = np.where(both, enough, 0.0) - np.where(both, short, 0.0)
+        done = none | all_meet | (both & (gap <= 2.0 * FAN_REACH / (fan - 1) ** 2))
         if done.all():
             break
         step = (right - left) / (fan - 1)
-        both = np.isfinite(short) & np.isfinite(enough)
         # Inside the bracket its ends are known; without one the whole range beyond is next.
-        left = np.where(
-            both, short + (enough - short) / (fan + 1), np.where(np.isfinite(short), short + step, low)
-        )
-        right = np.where(
-            both, enough - (enough - short) / (fan + 1), np.where(np.isfinite(enough), enough - step, high)
-        )
+        left = np.where(both, short + gap / (fan + 1), np.where(np.isfinite(short), short + step, low))
+        right = np.where(both, enough - gap / (fan + 1), np.where(np.isfinite(enough), enough - step, high))
         left, right = np.clip(left, low, high), np.clip(right, low, high)
     feasible = np.isfinite(enough)
     with np.errstate(invalid="ignore"):

@@ -44,7 +44,9 @@ def small_training(monkeypatch):
         orbit=1500.0,
         segments=3,
     )
-    small = partial(Panels, settings, reduction=ReductionSettings(regimes=3, most_modes=16))
+    small = partial(
+        Panels, settings, reduction=ReductionSettings(regimes=3, most_modes=16, creeping_modes=16)
+    )
     # The package's attribute of that name is the function.
     monkeypatch.setattr(sys.modules["twin.sizing.size"], "Panels", small)
 

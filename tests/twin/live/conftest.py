@@ -30,7 +30,7 @@ SMALL = (
 TRAINING = TrainingSettings(
     least_runs=8, most_runs=12, passes=1, tolerance=0.5, orbit=1500.0, segments=3, step=20.0
 )
-REDUCTION = ReductionSettings(regimes=4, most_modes=20)
+REDUCTION = ReductionSettings(regimes=4, most_modes=20, creeping_modes=20)
 
 _PANEL = TrainedPanel(TRAINING, REDUCTION, cache_folder() / "tests")
 """A small reduced panel; trained once for this machine."""

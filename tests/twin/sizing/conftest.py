@@ -41,4 +41,4 @@ def panels():
     pytest.importorskip("dolfinx")
     from solvers.reduced_training import ReductionSettings
 
-    return Panels(TRAINING, reduction=ReductionSettings(regimes=3, most_modes=16))
+    return Panels(TRAINING, reduction=ReductionSettings(regimes=3, most_modes=16, creeping_modes=16))
