@@ -138,7 +138,7 @@ def reduce_panel(
         settings.operator_tolerance,
         settings.most_flows,
     )
-    regimes = []
+    regimes: list[Regime] = []
     for number, flows in enumerate(ranges):
         progress(number / len(ranges))
         chosen = (snapshots.flow >= flows[0] / settings.overlap) & (
