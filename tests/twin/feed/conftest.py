@@ -11,6 +11,7 @@ CASES = Path(__file__).parents[3] / "cases"
 
 COARSE = [
     "module_classes.satellite.radiator.mesh_size=0.5 m",
+    "module_classes.satellite.radiator.tube_mesh_size=null",
     "module_classes.satellite.radiator.tubes.count=4",
 ]
 

@@ -20,6 +20,7 @@ CASES = Path(__file__).parents[3] / "cases"
 
 SMALL = (
     "module_classes.satellite.radiator.mesh_size=0.6 m",
+    "module_classes.satellite.radiator.tube_mesh_size=null",
     "module_classes.satellite.radiator.panels=1",
     "module_classes.satellite.radiator.tubes.count=4",
     "module_classes.satellite.radiator.height=6 m",

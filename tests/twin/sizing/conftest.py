@@ -12,6 +12,7 @@ CASES = Path(__file__).parents[3] / "cases"
 
 COARSE = (
     "module_classes.satellite.radiator.mesh_size=0.8 m",
+    "module_classes.satellite.radiator.tube_mesh_size=null",
     "module_classes.satellite.radiator.tubes.count=4",
     "numerics.exchange=none",
     "sizing.step=60 s",
