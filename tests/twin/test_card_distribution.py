@@ -29,15 +29,15 @@ def test_quantiles_are_those_of_the_sorted_values(seed):
     found, whole = quantiles_of(counted, values, None, SHARES)
     exact, exact_whole = quantiles_of(counted, values, of_card, SHARES)
     np.testing.assert_allclose(exact[1], np.quantile(values[of_card == 1], SHARES))
-    # In the middle within a bin; where cards are rare, between the neighbours.
-    np.testing.assert_allclose(found[:, 2], exact[:, 2], atol=0.1)
     np.testing.assert_allclose(found[:, [0, -1]], exact[:, [0, -1]])
-    np.testing.assert_allclose(whole[[0, 1, 2, 3, 4]], exact_whole, atol=0.2)
+    np.testing.assert_allclose(whole[[0, -1]], exact_whole[[0, -1]])
+    # In between a value within a bin of which there are as many cards as the share says, give or take one.
     for c in range(3):
         members = np.sort(values[of_card == c])
         for share, value in zip(SHARES, found[c]):
-            rank = np.searchsorted(members, value + 0.05) / members.size
-            assert rank >= share - 1e-9
+            at_most = np.searchsorted(members, value + 0.051, side="right")
+            below = np.searchsorted(members, value - 0.051, side="left")
+            assert below - 1 <= share * members.size <= at_most + 1
 
 
 def test_histogram_adds_up_bins_and_keeps_the_ends():
