@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from twin.errors import BadInput
 from twin.results import locate_result
@@ -17,7 +19,7 @@ type Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PanelField:
-    """The temperature field of one panel at one time.
+    """The temperature field of the panels of a wing at one time.
 
     Attributes
     ----------
@@ -45,6 +47,29 @@ class PanelField:
         corner = self.points[self.triangles]
         normals = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
         return float(0.5 * np.linalg.norm(normals, axis=1).sum())
+
+    @cached_property
+    def pieces(self) -> tuple[tuple[NDArray[np.int64], PanelField], ...]:
+        """Each panel of the mesh by itself, in order along y, and the points of this field that it has.
+
+        A mesh holds the panels of a wing one behind the other; nothing joins them.
+        """
+        first, second, third = self.triangles.T
+        edges = np.concatenate([first, second]), np.concatenate([second, third])
+        shape = (len(self.points), len(self.points))
+        graph = sparse.coo_array((np.ones(edges[0].size, dtype=np.int8), edges), shape=shape)
+        count, part = sparse.csgraph.connected_components(graph, directed=False)
+        local, found = np.empty(len(self.points), dtype=np.int64), []
+        for number in range(count):
+            members = np.flatnonzero(part == number)
+            local[members] = np.arange(members.size)
+            triangles = local[self.triangles[part[first] == number]]
+            if triangles.size:
+                piece = PanelField(
+                    self.name, self.time, self.points[members], triangles, self.temperature[members]
+                )
+                found.append((members, piece))
+        return tuple(sorted(found, key=lambda item: float(item[1].points[:, 1].min())))
 
 
 def field_names(result: Path) -> list[str]:

@@ -141,19 +141,24 @@ def _earth(pv: Any, sky: Sky, extent: float, scale: float) -> Any:
 
 
 def _panels(pv: Any, field: PanelField, plates: tuple[Plate, ...]) -> Any:
-    """Return all panels as one mesh; they share one field, point k of each is point k of the field."""
-    count = len(field.points)
-    points = np.concatenate([_placed(field, plate) for plate in plates])
-    triangles = np.concatenate([field.triangles + k * count for k in range(len(plates))])
-    mesh = pv.PolyData.from_regular_faces(points, triangles)
-    mesh.point_data["temperature"] = np.tile(field.temperature, len(plates))
+    """Return all panels as one mesh; where the field has fewer panels than the module, they stand for the others."""
+    points, triangles, members, first = [], [], [], 0
+    for number, plate in enumerate(plates):
+        index, piece = field.pieces[number % len(field.pieces)]
+        points.append(_placed(piece, plate))
+        triangles.append(piece.triangles + first)
+        members.append(index)
+        first += len(index)
+    mesh = pv.PolyData.from_regular_faces(np.concatenate(points), np.concatenate(triangles))
+    mesh.point_data["field_point"] = np.concatenate(members)
+    mesh.point_data["temperature"] = field.temperature[mesh.point_data["field_point"]]
     return mesh
 
 
-def _placed(field: PanelField, plate: Plate) -> Floats:
-    """Return the points of the panel in the frame of the scene."""
-    low, size = field.points.min(axis=0), np.ptp(field.points, axis=0)
-    across = 2.0 * (field.points[:, :2] - low[:2]) / size[:2] - 1.0
+def _placed(panel: PanelField, plate: Plate) -> Floats:
+    """Return the points of a panel in the frame of the scene."""
+    low, size = panel.points.min(axis=0), np.ptp(panel.points, axis=0)
+    across = 2.0 * (panel.points[:, :2] - low[:2]) / size[:2] - 1.0
     return plate.centre + across[:, :1] * plate.half_width + across[:, 1:] * plate.half_height
 
 

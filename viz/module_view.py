@@ -85,14 +85,15 @@ class ModuleView:
                 value,
             )
         sky = self._sky(index, float(moment.illuminated_fraction[self.center]))
-        size = np.ptp(field.points, axis=0)
+        panel = field.pieces[0][1]
+        size = np.ptp(panel.points, axis=0)
         area = self.data.static("radiator_area")
         total = (
             float(area[self.center, self.module])
             if area is not None
             else module_radiator_area(self.data.result, self.class_name, field.area)
         )
-        count = max(1, round(total / field.area))
+        count = max(1, round(total / panel.area))
         geometry = module_geometry(parts, (float(size[0]), float(size[1])), count, sky.sun)
         return ModuleScene(field, sky, geometry)
 
@@ -135,8 +136,10 @@ class ModuleView:
             return None
         if self.sample != "point":
             return Pick(self.center, self.module)
-        point = int(actor.mapper.dataset.find_closest_point(position))
-        return Pick(self.center, self.module, point % len(self._scene.field.points))
+        mesh = actor.mapper.dataset
+        return Pick(
+            self.center, self.module, int(mesh.point_data["field_point"][mesh.find_closest_point(position)])
+        )
 
     def outline(self, pick: Pick) -> Floats | None:
         """Return nothing: a module is the whole scene."""

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.tri import Triangulation
 
-from twin.results import elapsed_seconds, open_result
+from twin.results import elapsed_seconds, open_result, resolved_case
 from viz.curves import BLUE, ECLIPSE_COLOUR, KELVIN_AT_ZERO_CELSIUS, SKY, VERMILION, eclipse_spans, time_scale
 from viz.fields import PanelField
 from viz.plots import celsius_to_kelvin, house_style, kelvin_to_celsius
@@ -108,7 +108,11 @@ def _draw_scene(axis: Axes, rendering: Rendering, scene: ModuleScene) -> None:
 
 
 def _draw_panel(axis: Axes, field: PanelField, low: float, high: float) -> None:
-    x, y = field.points[:, 0], field.points[:, 1]
+    """Draw the panel with the hottest point from the front."""
+    count = len(field.pieces)
+    number = max(range(count), key=lambda k: float(field.pieces[k][1].temperature.max()))
+    field = field.pieces[number][1]
+    x, y = (field.points - field.points.min(axis=0))[:, :2].T
     mesh = Triangulation(x, y, field.triangles)
     axis.tripcolor(
         mesh, field.temperature, shading="gouraud", cmap=COLOUR_MAP, vmin=low, vmax=high, rasterized=True
@@ -124,7 +128,8 @@ def _draw_panel(axis: Axes, field: PanelField, low: float, high: float) -> None:
     axis.grid(False)
     axis.set_xlabel("width [m]")
     axis.set_ylabel("height [m]")
-    axis.set_title("Panel, front view", fontsize=10.5)
+    title = "Panel, front view" if count == 1 else f"Panel {number + 1} of {count}, front view"
+    axis.set_title(title, fontsize=10.5)
     figure = axis.get_figure()
     assert figure is not None
     figure.legend(
@@ -180,7 +185,9 @@ def _write_title(figure: Figure, result: xr.DataTree, scene: ModuleScene) -> Non
                 fontsize=15, fontweight="bold", va="center")  # fmt: skip
     count = len(scene.geometry.panels)
     notes = [f"{moment[:10]} {moment[11:19]} UTC", f"field “{scene.field.name}”"]
-    if count > 1:
+    if count > len(scene.field.pieces):
         notes.append(f"the module's {count} panels share one computed field")
-    notes.append("finite elements; arrangement of body and wings is schematic")
+    reduced = (resolved_case(result).get("numerics") or {}).get("thermal") == "reduced"
+    notes.append("reduced model on its finite element mesh" if reduced else "finite elements")
+    notes.append("arrangement of body and wings is schematic")
     figure.text(0.015, 0.935, " · ".join(notes), fontsize=9.5, color="#555555", va="center")

@@ -58,8 +58,9 @@ def load_scene(path: Path, time: float, name: str | None = None) -> ModuleScene:
     lit = float(fractions[np.abs(times - field.time).argmin()]) if times.size else 1.0
     sky = sky_at(orbit, index, lit)
     name_of_class, parts = module_class_of(result, field.name)
-    size = np.ptp(field.points, axis=0)
-    count = max(1, round(module_radiator_area(result, name_of_class, field.area) / field.area))
+    panel = field.pieces[0][1]
+    size = np.ptp(panel.points, axis=0)
+    count = max(1, round(module_radiator_area(result, name_of_class, field.area) / panel.area))
     geometry = module_geometry(parts, (float(size[0]), float(size[1])), count, sky.sun)
     return ModuleScene(field, sky, geometry)
 
