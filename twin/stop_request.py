@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+from twin.errors import RunStopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Ctrl-C; the end of a job's time; what SLURM sends before that with ``--signal=USR1@120``."""
@@ -47,3 +51,40 @@ class StopRequest:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.number = number
         signal.signal(number, self._before[number])
+
+
+@contextmanager
+def ends_at_once(then: str) -> Iterator[None]:
+    """End a block when a signal comes: for work whose finished parts are on disk.
+
+    Parameters
+    ----------
+    then : str
+        What the user is told: what is kept, and how to go on.
+
+    Raises
+    ------
+    RunStopped
+        With the exit code of the signal.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt  # no handler of errors in the block takes it for one
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for known in SIGNALS:
+            if signal.getsignal(known) != signal.SIG_IGN:
+                before[known] = signal.signal(known, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        first = signal.Signals(came[0] if came else signal.SIGINT)
+        stopped = RunStopped(f"stopped by {first.name}; {then}")
+        stopped.exit_code = 128 + first
+        raise stopped from None
+    finally:
+        for known_before, handler in before.items():
+            signal.signal(known_before, handler)

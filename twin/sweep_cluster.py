@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from twin.errors import BadInput, DawnduskError
+from twin.errors import BadInput, DawnduskError, RunStopped
+from twin.kept_tasks import KeptTasks
 
 __all__ = ["Done", "Workers", "run_tasks", "workers"]
 
@@ -47,10 +48,12 @@ class Workers:
     ----------
     client : dask.distributed.Client, optional
         In this process without one.
+    kept : KeptTasks, optional
+        Takes the values of tasks as they end, and gives those that have ended before.
     """
 
-    def __init__(self, client: Any = None):
-        self.client = client
+    def __init__(self, client: Any = None, kept: KeptTasks | None = None):
+        self.client, self.kept = client, kept
 
     @property
     def count(self) -> int:
@@ -106,6 +109,8 @@ def _guarded(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[An
     """Call a function; return its value and the error that it ended with, if any."""
     try:
         return function(*arguments), ""
+    except RunStopped:  # a signal is for all tasks
+        raise
     except DawnduskError as error:
         return None, f"{type(error).__name__}: {error}"
     except Exception as error:  # what is not expected is kept with the place where it happened
@@ -141,6 +146,8 @@ def run_tasks(
     list of Done
         In the order of the tasks.
     """
+    if place.kept is not None:
+        return _run_what_is_missing(place.kept, place.client, function, tasks, shared, attempts, done)
     ended: dict[int, Done] = {}
 
     def finish(result: Done) -> None:
@@ -165,6 +172,38 @@ def run_tasks(
         return [ended[k] for k in range(len(tasks))]
     _run_on_client(place.client, function, tasks, full, common, attempts, finish)
     return [ended[k] for k in range(len(tasks))]
+
+
+def _run_what_is_missing(
+    kept: KeptTasks,
+    client: Any,
+    function: Callable[..., Any],
+    tasks: Sequence[Sequence[Any]],
+    shared: Mapping[int, Any] | None,
+    attempts: int,
+    done: Callable[[Done], None] | None,
+) -> list[Done]:
+    """Take the values that are kept, run the other tasks, and keep theirs."""
+    keys = [kept.key(function, arguments) for arguments in tasks]
+    ended: dict[int, Done] = {}
+    for number, key in enumerate(keys):
+        there, value = kept.find(key)
+        if there:
+            ended[number] = Done(number, value, "", 0)
+            if done is not None:
+                done(ended[number])
+    missing = [number for number in range(len(tasks)) if number not in ended]
+
+    def finish(result: Done) -> None:
+        number = missing[result.number]
+        ended[number] = Done(number, result.value, result.error, result.attempts)
+        if not result.error:
+            kept.put(keys[number], result.value)
+        if done is not None:
+            done(ended[number])
+
+    run_tasks(Workers(client), function, [tasks[n] for n in missing], shared, attempts, finish)
+    return [ended[number] for number in range(len(tasks))]
 
 
 def _run_on_client(

@@ -46,6 +46,9 @@ def size(
             "--workers", min=0, help="Processes of the local cluster; 0: this process.", show_default=False
         ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a sizing of this folder that was ended.")
+    ] = False,
     pictures: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON.")] = False,
 ) -> None:
@@ -56,13 +59,16 @@ def size(
         twin size cases/gigawatt.yaml
         twin size cases/gigawatt.yaml --samples 1000 --set sizing.margin.policy=ecss
         twin size cases/constellation-200kw.yaml --samples 0 --no-studies
+        twin size cases/gigawatt.yaml --resume
     """
     from twin.case import Case
     from twin.errors import BadInput
     from twin.sizing import SizingOptions
     from twin.sizing import size as size_case
     from twin.sizing.dataset import write_sizing
+    from twin.sizing.kept import kept_tasks
     from twin.sizing.size import STUDIES
+    from twin.stop_request import ends_at_once
     from twin.sweep_cluster import workers as cluster
 
     if method not in ("sobol", "lhs"):
@@ -70,9 +76,16 @@ def size(
     loaded = Case.load(case, set_ or ())
     folder = out if out is not None else Path("out") / f"{loaded.name}-size"
     options = SizingOptions(samples, method, STUDIES if studies else ())  # type: ignore[arg-type]
-    with progress(f"sizing {loaded.name}", 1.0) as bar, cluster(scheduler, workers) as at:
+    kept = kept_tasks(folder, loaded, resume)
+    with (
+        ends_at_once(f"finished parts are kept in {folder}, and the same command with --resume goes on"),
+        progress(f"sizing {loaded.name}", 1.0) as bar,
+        cluster(scheduler, workers) as at,
+    ):
+        at.kept = kept
         sizing = size_case(loaded, options, at, watch=lambda what, share: bar.update(share, what))
     target = write_sizing(sizing, folder)
+    kept.discard()
     if as_json:
         print_json(summary(sizing))
     else:

@@ -72,6 +72,7 @@ def sweep(
     """
     from twin.case import Case
     from twin.errors import BadInput, RunFailed
+    from twin.stop_request import ends_at_once
     from twin.sweep import parse_axis
     from twin.sweep import sweep as sweep_case
     from twin.sweep_cluster import workers as cluster
@@ -80,7 +81,8 @@ def sweep(
         raise BadInput(f"--measure {measure}: expected run or size")
     axes = [parse_axis(text) for text in vary]
     folder = out if out is not None else Path("out") / f"{Case.load(case, set_ or ()).name}-sweep"
-    with cluster(scheduler, workers) as at, progress("sweep", 1.0) as bar:
+    then = f"variants that have ended are kept in {folder}, and the same command with --resume goes on"
+    with ends_at_once(then), cluster(scheduler, workers) as at, progress("sweep", 1.0) as bar:
 
         def watch(done: int, total: int, last: Done | None) -> None:
             note = f"{done} of {total} variants"
