@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from twin.errors import RunFailed
@@ -79,6 +80,8 @@ class Outcome:
         Where.
     restored : bool
         Whether the partition was taken up from the disk for it.
+    saved : bool
+        Whether it has written a checkpoint.
     """
 
     sub_center: int
@@ -87,6 +90,7 @@ class Outcome:
     seconds: float
     worker: str
     restored: bool = False
+    saved: bool = False
 
 
 @dataclass
@@ -116,14 +120,16 @@ class Host(WorkerPlugin):
     def _place(self, sub_center: int) -> Path | None:
         return None if self.folder is None else self.folder / self.case.sub_centers[sub_center].name
 
-    def _partition(self, sub_center: int) -> tuple[Partition, list[CycleReport], bool]:
+    def _partition(
+        self, sub_center: int, published: float = np.inf
+    ) -> tuple[Partition, list[CycleReport], bool]:
         """Return a partition, taken up from the disk if it is not here, and the reports of its way back."""
         if sub_center in self.partitions:
             self._still_mine(sub_center)
             return self.partitions[sub_center], [], False
         self._own(sub_center)
         partition = Partition(self.case, sub_center, self.settings, self.panel, self._place(sub_center))
-        reports = list(partition.resume()) if partition.folder is not None else []
+        reports = list(partition.resume(published)) if partition.folder is not None else []
         self.partitions[sub_center] = partition
         return partition, reports, partition.counts.serial >= 0
 
@@ -147,7 +153,14 @@ class Host(WorkerPlugin):
             self.forecasters.pop(sub_center, None)
             raise RunFailed(f"sub-center {sub_center}: another worker has taken it over")
 
-    def accept(self, sub_center: int, serial: int, samples: Samples | None, reported: int = 0) -> Outcome:
+    def accept(
+        self,
+        sub_center: int,
+        serial: int,
+        samples: Samples | None,
+        reported: int = 0,
+        published: float = np.inf,
+    ) -> Outcome:
         """Take in a batch; without samples only bring the partition up.
 
         Parameters
@@ -156,9 +169,12 @@ class Host(WorkerPlugin):
         samples : tuple of arrays, optional
         reported : int
             Cycles that the caller has reports of.
+        published : float
+            Time of the last report that is published for good, where partitions are taken up from the disk [s].
         """
         start = clock.perf_counter()
-        partition, reports, restored = self._partition(sub_center)
+        partition, reports, restored = self._partition(sub_center, published)
+        saves = partition.saves
         if samples is not None:
             reports = reports + partition.accept(serial, samples)
         new = [report for report in reports if report.cycle > reported]
@@ -169,6 +185,7 @@ class Host(WorkerPlugin):
             clock.perf_counter() - start,
             f"pid {os.getpid()}",
             restored,
+            partition.saves > saves,
         )
 
     def forecast(self, sub_center: int) -> Forecast | None:

@@ -122,6 +122,7 @@ class LiveTwin:
         self.outlooks: dict[int, Forecast] = {}
         self._queues = [Queue() for _ in self.names]
         self._serial = [-1] * len(self.names)
+        self._published = [np.inf if store is None else store.reached(name) for name in self.names]
         self._newest = np.full(len(self.names), -np.inf)
         self._work: dict[int, float] = {}
 
@@ -154,7 +155,10 @@ class LiveTwin:
     async def bring_up(self) -> None:
         """Have all partitions ready: built, or taken up from the disk."""
         outcomes = await asyncio.gather(
-            *(self.pool.call("accept", c, -1, None, 0) for c in range(len(self.names)))
+            *(
+                self.pool.call("accept", c, -1, None, 0, published)
+                for c, published in enumerate(self._published)
+            )
         )
         for outcome in outcomes:
             self._serial[outcome.sub_center] = outcome.serial
@@ -196,7 +200,8 @@ class LiveTwin:
             samples, arrival = queue.take()
             serial = self._serial[center] + 1
             reported = self.reports[center].cycle if center in self.reports else 0
-            outcome = await self.pool.call("accept", center, serial, samples, reported)
+            published = self._published[center]
+            outcome = await self.pool.call("accept", center, serial, samples, reported, published)
             self._serial[center] = max(outcome.serial, serial)
             self._publish(outcome, arrival)
             if outcome.reports and self.forecasts and self._may_forecast(center):
@@ -247,7 +252,10 @@ class LiveTwin:
                 self.metrics.lag.labels(name).set(lag)
             if self.store is not None:
                 self.store.report(report)
+                self._published[outcome.sub_center] = report.time
             self._tell(messages.state(name, report, latency))
+        if outcome.saved and self.store is not None:
+            self.store.flush()  # a state on disk must not be ahead of what is published
 
     def _tell(self, message: dict[str, object]) -> None:
         self.latest[str(message["type"]), str(message["sub_center"])] = message

@@ -6,6 +6,7 @@ machine: a partition that is restored from a checkpoint and given its journal ag
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from twin import checkpoint
 from twin.environment_track import TickEnvironment
-from twin.errors import BadInput
+from twin.errors import BadInput, RunFailed
 from twin.live.alarms import AlarmBook
 from twin.live.align import Aligner, Bin
 from twin.live.filter import Observations, SubCenterFilter
@@ -27,6 +28,7 @@ from twin.live.model import ModelSettings, ModuleInputs, SubCenterModel
 from twin.live.report import CycleReport, make_report
 from twin.live.screen import Judgement, Screen
 from twin.live.sensors import EXTRAS, INPUTS, NAMES, SensorTable
+from twin.run_log import event
 from twin.telemetry.dictionary import Dictionary
 
 if TYPE_CHECKING:
@@ -157,6 +159,8 @@ class Partition:
         self._expected: NDArray[np.bool_] | None = None
         self._seen: dict[int, Observations] = {}
         self._saved_at = -np.inf
+        self.saves = 0
+        self._forgettable = -1
         self._drift_due = False
         self.journal = None if self.folder is None else Journal(self.folder / "journal")
 
@@ -468,21 +472,73 @@ class Partition:
             self._chunk += 1
 
     def save(self) -> None:
-        """Write a checkpoint, and drop the part of the journal that it makes needless."""
-        assert self.folder is not None and self.journal is not None
-        checkpoint.save(self.folder / "checkpoint.npz", self.snapshot())
-        self.journal.rotate()
-        self.journal.forget(self.counts.serial)
-        self._saved_at = self.time
+        """Write a checkpoint, keep the one before it, and drop the part of the journal that both make needless.
 
-    def resume(self) -> Iterator[CycleReport]:
-        """Go back to the last checkpoint, and through the journal from there; yield the reports of its cycles."""
+        Raises
+        ------
+        RunFailed
+            If the disk is full or cannot be written; the checkpoints and the journal stay.
+        """
         assert self.folder is not None and self.journal is not None
-        path = self.folder / "checkpoint.npz"
-        if path.is_file():
-            self.restore(checkpoint.load(path))
+        newest, older = (self.folder / name for name in CHECKPOINTS)
+        aside = self.folder / "checkpoint.new"
+        try:
+            checkpoint.save(aside, self.snapshot())
+            if newest.is_file():
+                newest.replace(older)
+            aside.replace(newest)
+            checkpoint.sync_folder(self.folder)
+        except OSError as error:
+            raise RunFailed(
+                f"{self.folder}: no checkpoint can be written ({error.strerror or error}); what came in is in the "
+                "journal. Make room, then the same command with --resume goes on"
+            ) from error
+        self.journal.rotate()
+        self.journal.forget(self._forgettable)
+        self._forgettable, self._saved_at = self.counts.serial, self.time
+        self.saves += 1
+
+    def resume(self, reached: float = np.inf) -> Iterator[CycleReport]:
+        """Go back to a checkpoint, and through the journal from there; yield the reports of its cycles.
+
+        Parameters
+        ----------
+        reached : float
+            Time of the last report that is published for good [s]: a checkpoint after it is not used, so that
+            no report is missing.
+
+        Raises
+        ------
+        BadInput
+            If no checkpoint can be used and the journal does not begin at the start.
+        """
+        assert self.folder is not None and self.journal is not None
+        unusable: list[str] = []
+        for path in (self.folder / name for name in CHECKPOINTS):
+            if not path.is_file():
+                continue
+            try:
+                saved = checkpoint.load(path)
+            except checkpoint.DamagedCheckpoint as error:
+                unusable.append(str(error))
+                continue
+            if float(saved["time"]) > reached + 1e-3:
+                unusable.append(f"{path}: what was published ends before it, at t = {reached:g} s")
+                continue
+            self.restore(saved)
+            self._forgettable = self.counts.serial
+            break
+        for reason in unusable:
+            event(logging.WARNING, "checkpoint not used", reason=reason)
         for serial, samples in self.journal.replay(self.counts.serial):
+            if serial != self.counts.serial + 1:
+                raise BadInput(
+                    f"{self.folder}: what came in between batch {self.counts.serial} and {serial} is missing ("
+                    f"{'; '.join(unusable) or 'the journal is damaged'}); start without --resume in another folder"
+                )
             yield from self._take(serial, samples)
 
 
+CHECKPOINTS = ("checkpoint.npz", "checkpoint-before.npz")
+"""The newest, and one to fall back on."""
 _COUNTS = ("cycles", "batches", "serial", "restarts", "backward")

@@ -16,6 +16,7 @@ import zarr
 from numpy.typing import NDArray
 
 from twin.case import Case
+from twin.errors import RunFailed
 from twin.live.alarms import Alarm
 from twin.live.forecast import CAUSES, Forecast
 from twin.live.model import PARAMETERS
@@ -75,11 +76,25 @@ class LiveStore:
         self.root.attrs.update(
             {"title": "Dawndusk live twin", "case": case.name, "start": case.mission.start.isoformat()}
         )
-        if not there:
-            (folder / "alarms.jsonl").write_text("", encoding="utf-8")
+        whole = ""
+        if there and (folder / "alarms.jsonl").is_file():
+            text = (folder / "alarms.jsonl").read_text(encoding="utf-8", errors="replace")
+            whole = text[: text.rfind("\n") + 1]  # a line that was cut off is written again
+        aside = folder / "alarms.jsonl.partial"
+        aside.write_text(whole, encoding="utf-8")
+        aside.replace(folder / "alarms.jsonl")
+        self._alarm_lines = set(whole.splitlines())
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._groups: dict[str, zarr.Group] = {}
         self._last: dict[str, float] = {}
+
+    def reached(self, sub_center: str) -> float:
+        """Return the time of the last state of a sub-center that is on disk [s]; 0 for none."""
+        place = f"{sub_center}/state"
+        if f"{place}/time" not in self.root:
+            return 0.0
+        self._groups[place] = self._open(place, {}, {}, {})
+        return max(self._last[place], 0.0)
 
     def report(self, report: CycleReport) -> None:
         """Add the state of a sub-center after a cycle; one that is there already is left out."""
@@ -107,7 +122,10 @@ class LiveStore:
             return
         with (self.folder / "alarms.jsonl").open("a", encoding="utf-8") as file:
             for alarm in new:
-                file.write(json.dumps({"sub_center": name, **alarm.as_dict()}) + "\n")
+                line = json.dumps({"sub_center": name, **alarm.as_dict()})
+                if line not in self._alarm_lines:  # a partition on its way back says again what it said
+                    self._alarm_lines.add(line)
+                    file.write(line + "\n")
 
     def _add(
         self, place: str, time: float, values: dict[str, Any], dimensions: dict[str, tuple[str, ...]],
@@ -133,22 +151,28 @@ class LiveStore:
         group = self.root.require_group(place)
         if "time" in group:
             times = np.asarray(group["time"])
+            # A death between making room and writing leaves zeros.
+            whole = int(np.argmax(times <= 0.0)) if (times <= 0.0).any() else len(times)
+            group["time"].resize((whole,))  # type: ignore[union-attr]
+            times = times[:whole]
             self._last[place] = float(times[-1]) if times.size else -np.inf
             return group
         self._last[place] = -np.inf
         start = f"seconds since {self.case.mission.start:%Y-%m-%d %H:%M:%S}"
+        for key, value in values.items():
+            shape = np.shape(value)
+            counted = np.issubdtype(np.asarray(value).dtype, np.integer)
+            group.create_array(
+                key, shape=(0, *shape), chunks=(ROWS if shape else 1024, *shape), dtype="i1" if counted else "f4",
+                dimension_names=("time", *dimensions[key]),
+                attributes={"units": units[key][0], "long_name": units[key][1]}, overwrite=True,
+            )  # fmt: skip
+        # Time comes last here too: a group that has it is whole.
         group.create_array(
             "time", shape=(0,), chunks=(1024,), dtype="f8", dimension_names=("time",),
             attributes={"units": start, "calendar": "proleptic_gregorian", "long_name": "time of the state"},
+            overwrite=True,
         )  # fmt: skip
-        for key, value in values.items():
-            shape = np.shape(value)
-            whole = np.issubdtype(np.asarray(value).dtype, np.integer)
-            group.create_array(
-                key, shape=(0, *shape), chunks=(ROWS if shape else 1024, *shape), dtype="i1" if whole else "f4",
-                dimension_names=("time", *dimensions[key]),
-                attributes={"units": units[key][0], "long_name": units[key][1]},
-            )  # fmt: skip
         axes = {"place": PLACES, "parameter": PARAMETERS, "sensor": NAMES}
         for axis, labels in axes.items():
             if any(axis in d for d in dimensions.values()):
@@ -161,14 +185,26 @@ class LiveStore:
             return
         count = group["time"].shape[0]  # type: ignore[union-attr]
         # Time goes last, so that a row that has a time is whole.
-        for key in [k for k in rows[0] if k != "time"] + ["time"]:
-            array = group[key]
-            assert isinstance(array, zarr.Array)
-            array.resize((count + len(rows), *array.shape[1:]))
-            array[count:] = np.stack([np.asarray(row[key]) for row in rows])
+        try:
+            for key in [k for k in rows[0] if k != "time"] + ["time"]:
+                array = group[key]
+                assert isinstance(array, zarr.Array)
+                array.resize((count + len(rows), *array.shape[1:]))
+                array[count:] = np.stack([np.asarray(row[key]) for row in rows])
+        except OSError as error:
+            raise RunFailed(
+                f"{self.folder / 'live.zarr'} cannot be written ({error.strerror or error}); make room, then the same "
+                "command with --resume goes on"
+            ) from error
         rows.clear()
 
     def flush(self) -> None:
-        """Write all rows that wait."""
+        """Write all rows that wait.
+
+        Raises
+        ------
+        RunFailed
+            If the disk is full or cannot be written; rows that are on it stay.
+        """
         for place in list(self._rows):
             self._flush(place)
