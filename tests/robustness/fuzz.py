@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import recorded
 from targets import TARGETS, Refused, Target
 
 LIMIT = 10
@@ -69,7 +70,7 @@ def _where(error: BaseException) -> str:
     return f"{type(error).__name__} at {places[-1] if places else 'no own code'}"
 
 
-def fuzz(target: Target, count: int, seed: int, keep: Path | None = None) -> Counts:
+def fuzz(target: Target, count: int, seed: int, keep: Path | None = None, first: int = 0) -> Counts:
     """Try `count` broken inputs, the n-th always the same for a seed.
 
     Parameters
@@ -79,12 +80,14 @@ def fuzz(target: Target, count: int, seed: int, keep: Path | None = None) -> Cou
     seed : int
     keep : path, optional
         Folder for the first input of every kind of failure.
+    first : int
+        Number of the first input.
     """
     counts = Counts()
     begun = time.monotonic()
     before = {number: signal.signal(number, _on_alarm) for number in (signal.SIGALRM, signal.SIGPROF)}
     try:
-        for number in range(count):
+        for number in range(first, first + count):
             rng = random.Random(f"{seed}/{target.name}/{number}")
             started = time.process_time()
             signal.setitimer(signal.ITIMER_REAL, PATIENCE)
@@ -137,8 +140,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*", help="case, traces, meshes, ...; all unless given")
     parser.add_argument("--count", type=int, default=10_000, help="inputs of every kind")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first input: work can be shared out"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="folder for inputs that failed")
+    parser.add_argument("--record", action="store_true", help="write the counts into docs/verification")
     given = parser.parse_args()
     chosen = [t for t in TARGETS if not given.kinds or any(t.name.startswith(kind) for kind in given.kinds)]
     if not chosen:
@@ -161,12 +168,16 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             target = kind(Path(folder) / "fuzz")
             limit_memory()
-            done = fuzz(target, given.count, given.seed, given.keep)
+            done = fuzz(target, given.count, given.seed, given.keep, given.first)
         print(
             f"| {kind.name} | {done.inputs} | {done.taken} | {done.refused} | {done.crashed} | {done.hangs} "
             f"| {done.code} | {done.slowest:.2f} s | {done.seconds:.0f} s |",
             flush=True,
         )
+        if given.record:
+            names = ("inputs", "taken", "refused", "crashed", "hangs", "code", "slowest")
+            row = {name: getattr(done, name) for name in names}
+            recorded.keep("fuzz", (kind.name, given.seed, given.first), row)
         failures += [f"{kind.name}: {place}: {example}" for place, example in done.crashes.items()]
     for line in failures:
         print(line, file=sys.stderr)
