@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from solvers.reduced import ReducedPanel
 from twin import component_models
+from twin.card_model import leakage_power
 from twin.case import Case
 from twin.case.module_class import ModuleClass, ModuleSpread
 from twin.ensemble_cards import CardLots, SampledFleet
@@ -38,6 +39,9 @@ Ints = NDArray[np.int64]
 
 SPIN_UP = 3000.0
 """Time before what counts, in which coolant and panels forget the balance they start from [s]: four time constants."""
+
+BALANCES = 2
+"""Balances from which an orbit starts: leakage of cards at its reference temperature, then at the junction's."""
 
 
 class Ensemble:
@@ -235,18 +239,25 @@ class Ensemble:
         asked = np.zeros(busy.size)
         asked[busy] = activity[self.lots.job[busy]]
         load = np.bincount(self.lots.row, self.lots.share * asked, self.rows)
-        factor = self.samples.of("card_power", self.count)
+        factor, spread = (self.samples.of(name, self.count) for name in ("card_power", "card_resistance"))
         start = np.empty(self.rows)
         for number, (group, surfaces) in enumerate(zip(self.groups, self.surfaces)):
             at = self.environment_of
             sun = np.stack([t.sun_plate.direct[at, 0] for t in ticks])
             surfaces.sunlight = weight @ sun / weight.sum()
             faces = mean_faces([t.faces[number] for t in ticks], weight)
-            static = group.card.resident_power + group.card.leakage_power * factor
-            each = static + factor * load[group.modules] * group.card.dynamic_power
-            each = np.minimum(each, group.card.power_limit)
-            group.settle(faces, group.design.racks.cards * each, relay)
-            start[group.modules] = group.temperature["cold_plate"] + each * group.card.junction_resistance
+            junction = np.full(self.count, group.card.leakage_reference_temperature)
+            for _ in range(BALANCES):
+                leakage = leakage_power(group.card, junction)
+                static = group.card.resident_power + factor * leakage
+                each = static + factor * load[group.modules] * group.card.dynamic_power
+                each = np.minimum(each, group.card.power_limit)
+                group.settle(faces, group.design.racks.cards * each, relay)
+                resistance = group.card.junction_resistance * spread
+                # A radiator that is far too small is set aside by its thermal model, not by its leakage.
+                junction = group.temperature["cold_plate"] + each * resistance
+                junction = np.minimum(junction, group.card.shutdown_temperature)
+            start[group.modules] = junction
         self.fleet.start(start)
 
     def fly(self, watch: Callable[[TickEnvironment, FleetWatch], None] | None = None) -> OrbitOutcome:

@@ -87,16 +87,18 @@ def test_both_searches_agree(load, panels):
 
 
 def test_closed_form_in_its_limit(load, panels):
-    """Conductive panel, steady load and fluxes, no spread of cards: supply and heat as the closed form has them.
+    """Conductive panel, steady load and fluxes, no spread of cards: supply, heat and area as the closed form has them.
 
-    The area is within 3 %: panels of the tests are trained to half a kelvin only, and a kelvin is 1.3 % of area.
+    Too conductive a panel leaves the limit: what flows along its tubes (8.6 K over 3 m) evens it out, and at
+    50 000 W/m/K asks for 1.3 % more. Elements of 0.8 m along the coolant ask for 0.8 % more than those of 0.3 m.
     """
     case = load(
         BRIGHT,
         STEADY,
         "environment={extends: nominal, albedo: 0}",
-        "module_classes.satellite.radiator.material={conductivity: 50000 W/m/K, density: 2700 kg/m3, "
+        "module_classes.satellite.radiator.material={conductivity: 5000 W/m/K, density: 2700 kg/m3, "
         "specific_heat: 900 J/kg/K}",
+        "module_classes.satellite.radiator.mesh_size=0.3 m",
         "module_classes.satellite.radiator.tubes.count=12",
         "module_classes.satellite.coolant_loop.body_conductance=0 W/K",
         "module_classes.satellite.racks.card={extends: h100-sxm, power_spread: 0, resistance_spread: 0}",
@@ -111,9 +113,9 @@ def test_closed_form_in_its_limit(load, panels):
     design = case.module_classes["satellite"].radiator.panel_area
     flown = at_root.fly()
     assert flown.supply_max[0, 0] == pytest.approx(steps.supply, abs=0.1)
-    assert flown.heat_rejected[0, 0] == pytest.approx(steps.heat, rel=0.01)
-    assert found.area[0] * design == pytest.approx(steps.film, rel=0.03)
-    assert steps.fins == pytest.approx(steps.loop, rel=0.003)
+    assert flown.heat_rejected[0, 0] == pytest.approx(steps.heat, rel=0.001)
+    assert found.area[0] * design == pytest.approx(steps.film, rel=0.01)
+    assert steps.fins == pytest.approx(steps.loop, rel=0.005)
 
 
 @pytest.mark.slow
