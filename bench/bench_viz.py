@@ -63,18 +63,23 @@ def steps(folder: Path) -> list[Row]:
     for scene in SCENES:
         model.show(Choice(scene))
         model.plotter.render()
+        window = model.plotter.render_window
         slides, turns = [], []
         for index in np.linspace(0, model.data.times.size - 1, 24).astype(int).tolist():
             begin = time.perf_counter()
             model.set_time(index)
+            window.Render()
             model.plotter.screenshot(return_img=True)
             slides.append(time.perf_counter() - begin)
+        model.hurry()
         for _ in range(24):
             begin = time.perf_counter()
-            model.plotter.camera.azimuth += 3.0
+            model.plotter.camera.Azimuth(3.0)
             model.plotter.renderer.ResetCameraClippingRange()
+            window.Render()
             model.plotter.screenshot(return_img=True)
             turns.append(time.perf_counter() - begin)
+        model.rest()
         for what, times, bar in (("slider step", slides, SLIDER), ("turning", turns, TURN)):
             rows.append(Row(f"{what}, {scene}, median", float(np.median(times)), bar))
             rows.append(Row(f"{what}, {scene}, longest of 24", float(np.max(times)), bar))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin import checkpoint
+from twin.card_maps import CardMaps
 from twin.case import Case
 from twin.errors import BadInput, RunFailed
 from twin.recording import Recorder, layout, static_values
@@ -154,6 +155,11 @@ class Keeper(Witness):
         for name, group in zip(self._panels, plant.groups):
             mesh = group.thermal.panel_mesh()
             self.series.add_mesh(name, mesh.points, mesh.cell_type, mesh.cells)
+        slots = np.repeat(
+            [g.design.racks.slots_per_rack for g in plant.groups], [g.count for g in plant.groups]
+        )
+        resumed = simulation.time if saved is not None and simulation.time > 0.0 else None
+        self.card_maps = CardMaps(partial_path(out / FIELDS) / "cards", plant.fleet, slots.tolist(), resumed)
 
     def record(self, time: float, recorder: Recorder) -> None:
         """Write the values of an interval, and the fields when they are due."""
@@ -173,6 +179,7 @@ class Keeper(Witness):
     def _fields(self, time: float) -> None:
         for name, group in zip(self._panels, self.simulation.plant.groups):
             self.series.write(name, time, {"temperature": ("K", group.thermal.panel_field(0))})  # type: ignore[dict-item]
+        self.card_maps.write(time)
 
     def _checkpoint(self, saved: dict[str, NDArray[Any]]) -> None:
         time = self.simulation.time

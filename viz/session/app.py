@@ -186,6 +186,7 @@ class SessionApp:
         """Start or stop the clock."""
         self.state.playing = not self.state.playing
         if self.state.playing:
+            self.model.hurry()
             self._playing = asyncio.get_running_loop().create_task(self._play())
 
     async def _play(self) -> None:
@@ -197,6 +198,8 @@ class SessionApp:
                 self.state.time_index = 0 if following > self.state.last_index else following
             # The others get their turn, and a slow machine drops its pace, not its frames.
             await asyncio.sleep(max(0.02, PLAY_PAUSE - (loop.time() - begin)))
+        self.model.rest()
+        self._push()
 
     def pick(self, x: float, y: float) -> None:
         """Select what was clicked; x, y are shares of the view from its left and lower border."""

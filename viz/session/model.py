@@ -26,6 +26,9 @@ CHARTS = ("power_balance", "junction_temperatures", "radiator_temperatures", "th
 
 SELECTION = "#ffffff"
 
+SMOOTH, QUICK = 4, 0
+"""Samples of a pixel at rest, and while things move: without a GPU they cost most of the time of a frame."""
+
 
 class SessionModel:
     """One scene of a plant and what is selected in it.
@@ -47,6 +50,7 @@ class SessionModel:
         self.data = data
         self.index = data.times.size - 1 if index is None else index
         self.plotter = new_plotter(SIZE)
+        self.rest()
         self._add_interactor()
         self.choice = Choice(scene or usual_scene(data), sub_center)
         self.paint = usual_paint(data, self.choice.scene)
@@ -85,6 +89,14 @@ class SessionModel:
         """Move the camera to a preset, the usual one for None."""
         aim(self.plotter, find_preset(self._scene, camera), self._scene.extent())
         self._aimed = (camera, tuple(self.plotter.camera.position))
+
+    def hurry(self) -> None:
+        """Draw with little detail at the edges from now on: the scene is turned, or time is played."""
+        self.plotter.render_window.SetMultiSamples(QUICK)
+
+    def rest(self) -> None:
+        """Draw with smooth edges from now on."""
+        self.plotter.render_window.SetMultiSamples(SMOOTH)
 
     def resize(self, width: int, height: int) -> None:
         """Take the size of a view [pixel]; the scene is fitted to it unless someone has turned it."""
@@ -264,5 +276,8 @@ class SessionModel:
 
         interactor = vtkGenericRenderWindowInteractor()
         interactor.SetRenderWindow(self.plotter.render_window)
-        interactor.SetInteractorStyle(vtkInteractorStyleTrackballCamera())
+        style = vtkInteractorStyleTrackballCamera()
+        style.AddObserver("StartInteractionEvent", lambda *_: self.hurry())
+        style.AddObserver("EndInteractionEvent", lambda *_: self.rest())
+        interactor.SetInteractorStyle(style)
         self._interactor = interactor

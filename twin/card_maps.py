@@ -1,0 +1,161 @@
+"""Where in the modules the cards are hot or held back: by rack over time, card by card at two moments.
+
+Files go beside the fields of the panels, into ``fields/cards``: ``racks-TIME.npz`` whenever fields are written,
+``cards-worst.npz`` for the moment of these at which most cards were held back by temperature (and the hottest of
+equal ones), ``cards-last.npz`` for the last of them, ``layout.npz`` for where racks and modules begin. Cards are in
+the order of the run: module by module, rack by rack, in the direction of the coolant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.compute import CardFleet
+from twin.fleet_kernels import SLOWDOWN
+
+FREE, BY_HEAT, BY_POWER, BROKEN, IDLE = range(5)
+"""What a card is doing: at full pace, held back by temperature or by power, failed, without a job."""
+
+RESOLUTION = 0.01
+"""Step of the temperatures in the files [K]."""
+
+NEAR_TARGET = 0.25
+"""Distance from the target temperature within which a card is at it [K]."""
+
+FULL_PACE = 0.999
+"""From this share of the nominal clock on a card is not held back, as in `twin.fleet_kernels`."""
+
+
+def card_states(fleet: CardFleet) -> NDArray[np.uint8]:
+    """Return what every card was doing in the last call of the fleet, shape (card,).
+
+    The fleet counts causes by sub-step and module; here they are told from the state that is left. A card that is off
+    or in hardware slowdown is held back by temperature, and so is one below full pace that would be at its target
+    temperature if it did not wait for slower cards of its job; the others below full pace are held back by power.
+    """
+    states = np.full(fleet.cards, FREE, np.uint8)
+    slowed = np.flatnonzero(fleet.mean_pace < FULL_PACE)
+    off_or_slow = ((fleet.status[slowed] & SLOWDOWN) != 0) | (fleet.restart_timer[slowed] > 0.0)
+    states[slowed] = np.where(off_or_slow | _at_target(fleet, slowed), BY_HEAT, BY_POWER)
+    states[fleet.job_of_card < 0] = IDLE
+    states[fleet.failed] = BROKEN
+    return states
+
+
+def _at_target(fleet: CardFleet, cards: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether cards would be at their target temperature if they worked all the time that their clock allows."""
+    module = np.searchsorted(fleet.module_start, cards, side="right") - 1
+    kind = fleet.card_class[module]
+
+    def of(name: str) -> NDArray[np.float64]:
+        return np.array([getattr(p, name) for p in fleet.parameters])[kind]
+
+    clock, temperature = fleet.clock[cards].astype(float), fleet.temperature[cards].astype(float)
+    voltage = np.maximum(of("minimum_voltage_ratio"), 1.0 - of("voltage_slope") * (1.0 - clock))
+    growth = np.exp(
+        of("leakage_temperature_coefficient") * (temperature - of("leakage_reference_temperature"))
+    )
+    static = of("resident_power") + fleet.power_factor[cards] * of("leakage_power") * voltage * growth
+    wait = of("wait_activity_fraction")
+    working = wait * clock + (1.0 - wait) * np.minimum(fleet.job_pace[fleet.job_of_card[cards]], clock)
+    switching = np.maximum(fleet.mean_power[cards] - static, 0.0) / np.maximum(working, 1e-6)
+    resistance = of("junction_resistance") * fleet.resistance_factor[cards]
+    at_work: NDArray[np.bool_] = (
+        temperature + resistance * switching * (clock - working) >= of("target_temperature") - NEAR_TARGET
+    )
+    return at_work
+
+
+class CardMaps:
+    """Writes the maps of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        ``cards`` in the folder of the fields; made when missing.
+    fleet : CardFleet
+    slots_per_rack : sequence of int, shape (module,)
+        Cards that fit into a rack of each module.
+    until : float, optional
+        Time from which a resumed run goes on [s]; what is later is removed.
+    """
+
+    def __init__(
+        self, folder: Path, fleet: CardFleet, slots_per_rack: Sequence[int], until: float | None = None
+    ) -> None:
+        self.folder, self.fleet = folder, fleet
+        folder.mkdir(parents=True, exist_ok=True)
+        starts = [
+            np.arange(start, stop, slots)
+            for start, stop, slots in zip(fleet.module_start[:-1], fleet.module_start[1:], slots_per_rack)
+        ]
+        self._rack_start = np.concatenate(starts)
+        rack_start = np.append(self._rack_start, fleet.cards)
+        self._cards_of_racks = np.diff(rack_start)
+        self._worst = (-1, 0)
+        if until is not None:
+            self._forget_after(until)
+        first_rack = np.concatenate([[0], np.cumsum([len(part) for part in starts])])
+        _save(folder / "layout.npz", {"rack_start": rack_start, "first_rack": first_rack})
+
+    def write(self, time: float) -> None:
+        """Write the maps of now.
+
+        Parameters
+        ----------
+        time : float
+            Since the start of the run [s].
+        """
+        states = card_states(self.fleet)
+        junction = self.fleet.temperature
+        racks = {
+            "junction_temperature_max": _counted(np.maximum.reduceat(junction, self._rack_start)),
+            "junction_temperature_mean": _counted(
+                np.add.reduceat(junction, self._rack_start, dtype=np.float64) / self._cards_of_racks
+            ),
+        } | {
+            name: np.add.reduceat(states == code, self._rack_start, dtype=np.int32).astype(np.uint16)
+            for name, code in (
+                ("held_by_temperature", BY_HEAT),
+                ("held_by_power", BY_POWER),
+                ("failed", BROKEN),
+            )
+        }
+        moment = {"time": np.array(time)}
+        _save(self.folder / f"racks-{time:014.3f}.npz", moment | racks)
+        cards = moment | {"junction_temperature": _counted(junction), "state": states}
+        _save(self.folder / "cards-last.npz", cards)
+        found = _badness(cards)
+        if found > self._worst:
+            self._worst = found
+            _save(self.folder / "cards-worst.npz", cards)
+
+    def _forget_after(self, until: float) -> None:
+        for file in (*self.folder.glob("racks-*.npz"), *self.folder.glob("cards-*.npz")):
+            with np.load(file) as saved:
+                late = float(saved["time"]) > until + 5e-7
+                if file.name == "cards-worst.npz" and not late:
+                    self._worst = _badness(saved)
+            if late:
+                file.unlink()
+
+
+def _badness(cards: Mapping[str, NDArray[Any]]) -> tuple[int, int]:
+    return int((cards["state"] == BY_HEAT).sum()), int(cards["junction_temperature"].max())
+
+
+def _counted(temperature: NDArray[Any]) -> NDArray[np.uint16]:
+    """Return temperatures in steps of `RESOLUTION`."""
+    return np.asarray(np.clip(np.rint(temperature / RESOLUTION), 0, 65_535), dtype=np.uint16)
+
+
+def _save(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    aside = file.with_suffix(".writing")
+    with aside.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    aside.replace(file)
