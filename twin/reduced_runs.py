@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from solvers.constants import SPACE_TEMPERATURE
 from solvers.reduced import NODES, ReducedPanel
+from twin.errors import RunFailed
 from twin.module_parameters import ThermalParameters
 from twin.reduced_histories import LoadHistory
 from twin.reduced_thermal import ReducedThermal
@@ -227,17 +229,36 @@ def _stored_run(path: Path) -> FullRun | None:
 
 
 def _store_run(path: Path, run: FullRun) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with kept_in(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(
+                    file, temperatures=run.temperatures, nodes=run.nodes, bypass=run.bypass, emitted=run.emitted,
+                    stored=run.stored,
+                )  # fmt: skip
+            Path(aside).replace(path)
+        finally:
+            Path(aside).unlink(missing_ok=True)
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Say what is safe where what training keeps cannot be written.
+
+    Raises
+    ------
+    RunFailed
+        In place of an ``OSError``.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file, temperatures=run.temperatures, nodes=run.nodes, bypass=run.bypass, emitted=run.emitted,
-                stored=run.stored,
-            )  # fmt: skip
-        Path(aside).replace(path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        raise RunFailed(
+            f"{folder}: the training of a reduced model cannot be kept ({error.strerror or error}); runs before this "
+            "are; make room, then the same command goes on"
+        ) from error
 
 
 def full_runs(module: ModuleThermal, histories: Iterator[LoadHistory], folder: Path) -> Iterator[FullRun]:

@@ -32,7 +32,7 @@ from twin.reduced_histories import (
     training_history,
     wing_heat,
 )
-from twin.reduced_runs import FullRun, full_panel, full_runs, run_reduced, snapshots_of
+from twin.reduced_runs import FullRun, full_panel, full_runs, kept_in, run_reduced, snapshots_of
 
 if TYPE_CHECKING:
     from solvers.reduced_training import ReductionSettings
@@ -252,5 +252,6 @@ def reduced_panel(
         except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile):
             path.unlink(missing_ok=True)  # of another format, or cut off by a full disk: trained anew
     panel = train(parameters, settings, reduction, folder, progress)
-    panel.save(path)
+    with kept_in(folder):
+        panel.save(path)
     return panel

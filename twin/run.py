@@ -143,7 +143,7 @@ def _run(
                 checkpoint.set_aside_after(out / CHECKPOINTS, float(saved["time"]))
     with StopRequest() as request:
         try:
-            plant = Plant.build(case, progress)
+            plant = Plant.build(case, _ends_training(progress, request))
             simulation = Simulation(plant)
             stop = plant.duration if choice.duration is None else choice.duration
             if saved is None:
@@ -209,6 +209,23 @@ def _loop(
                 )
                 stopped.exit_code = 128 + (request.number or signal.SIGTERM)
                 raise stopped
+
+
+def _ends_training(progress: Progress | None, request: StopRequest) -> Progress:
+    """Return what training tells its progress: it ends there when a signal has come, and not after all of it."""
+
+    def tell(what: str, share: float) -> None:
+        if request:
+            stopped = RunStopped(
+                f"stopped by {signal.Signals(request.number).name} while a reduced model was trained ({what}); its "
+                "finished runs are kept, and the same command goes on"
+            )
+            stopped.exit_code = 128 + request.number
+            raise stopped
+        if progress is not None:
+            progress(what, share)
+
+    return tell
 
 
 def _forget_history(simulation: Simulation) -> None:

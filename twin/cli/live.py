@@ -172,9 +172,12 @@ def _train(case: Case) -> None:
     from twin.cli.console import progress
     from twin.live.host import TrainedPanel
 
+    from twin.stop_request import ends_at_once
+
     used = {group.class_ for center in case.sub_centers for group in center.modules}
     for name in sorted(used):
-        with progress(f"reduced model of {name}", 1.0) as bar:
+        then = "finished runs of the training are kept, and the same command goes on"
+        with ends_at_once(then), progress(f"reduced model of {name}", 1.0) as bar:
             TrainedPanel()(
                 component_models.thermal(case.module_classes[name], case.mission.age),
                 progress=lambda what, share, bar=bar: bar.update(share, what),  # type: ignore[misc]
