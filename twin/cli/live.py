@@ -171,7 +171,6 @@ def _train(case: Case) -> None:
     from twin import component_models
     from twin.cli.console import progress
     from twin.live.host import TrainedPanel
-
     from twin.stop_request import ends_at_once
 
     used = {group.class_ for center in case.sub_centers for group in center.modules}
