@@ -226,6 +226,21 @@ def symmetry_error(parameters: ThermalParameters) -> float:
     return float(np.abs(fields[0].reshape(2, -1) - fields[1]).max())
 
 
+def is_trained(
+    parameters: ThermalParameters,
+    settings: TrainingSettings = STANDARD,
+    reduction: ReductionSettings | None = None,
+) -> bool:
+    """Return whether the cache has the reduced panel of a class of modules."""
+    from solvers.reduced_training import ReductionSettings
+
+    return _panel_path(cache_folder(), parameters, settings, reduction or ReductionSettings()).exists()
+
+
+def _panel_path(folder: Path, *of: object) -> Path:
+    return folder / f"panel-{content_key(*of)}.npz"  # type: ignore[arg-type]
+
+
 def reduced_panel(
     parameters: ThermalParameters,
     settings: TrainingSettings = STANDARD,
@@ -245,7 +260,7 @@ def reduced_panel(
     from solvers.reduced_training import ReductionSettings
 
     folder, reduction = folder or cache_folder(), reduction or ReductionSettings()
-    path = folder / f"panel-{content_key(parameters, settings, reduction)}.npz"
+    path = _panel_path(folder, parameters, settings, reduction)
     if path.exists():
         try:
             return ReducedPanel.load(path)

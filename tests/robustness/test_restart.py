@@ -20,6 +20,7 @@ from twin.stop_request import StopRequest
 CASE = Path(__file__).parents[2] / "cases/experimental-satellite.yaml"
 COARSE = (
     "module_classes.satellite.radiator.mesh_size=0.5 m",
+    "module_classes.satellite.radiator.tube_mesh_size=null",
     "module_classes.satellite.radiator.panels=1",
     "module_classes.satellite.radiator.tubes.count=4",
     "module_classes.satellite.radiator.height=6 m",
@@ -317,6 +318,34 @@ def test_what_cannot_fit_into_memory_is_refused_before_it_starts(case, tmp_path,
     with pytest.raises(BadInput, match=r"needs about \d+\.\d GB .*has 2\.0 GB left; it takes .*mesh_size"):
         run(large, tmp_path)
     memory.refuse_what_does_not_fit(case)
+
+
+def test_training_that_cannot_fit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 0.9e9)
+    monkeypatch.setenv("DAWNDUSK_CACHE", str(tmp_path))  # nothing is trained here
+    fine = Case.load(
+        CASE, ["numerics.thermal=reduced", "module_classes.satellite.radiator.tube_mesh_size=10 mm"]
+    )
+    with pytest.raises(BadInput, match=r"needs about \d\.\d GB to train .*it takes a larger mesh_size"):
+        run(fine, tmp_path / "out")
+    with pytest.raises(BadInput, match="the training of a reduced model"):
+        memory.refuse_sizing(fine, 0)
+    assert not (tmp_path / "out").exists()
+
+
+def test_workers_and_ensembles_that_cannot_fit_are_refused(monkeypatch):
+    from twin.live.host import TrainedPanel
+
+    monkeypatch.setattr(memory, "training_need", lambda *given: 0.0)
+    monkeypatch.setattr(memory, "available", lambda: 2e9)
+    case = Case.load(CASE)
+    memory.refuse_sizing(case, 1)
+    memory.refuse_live(case, 24, *TrainedPanel().settings())
+    with pytest.raises(BadInput, match=r"GB for 64 workers \(--workers\), and this machine has 2\.0 GB left"):
+        memory.refuse_sizing(case, 64)
+    large = Case.load(CASE.parent / "gigawatt.yaml")
+    with pytest.raises(BadInput, match=r"4,096 modules of 24 members"):
+        memory.refuse_live(large, 24, *TrainedPanel().settings())
 
 
 def test_the_estimate_of_memory_holds_for_a_mesh():

@@ -130,8 +130,10 @@ async def _live(
     from twin.live.ingest import LiveTwin, file_source
     from twin.live.pool import Cluster, OneProcess, Pool
     from twin.live.store import LiveStore
+    from twin.memory import refuse_live
     from twin.telemetry.transport import Receiver
 
+    refuse_live(case, settings.members, *TrainedPanel().settings())
     claim(folder, resume)
     _train(case)
     host = Host(case, settings, folder.absolute(), TrainedPanel())

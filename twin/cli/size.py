@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,6 +64,7 @@ def size(
     """
     from twin.case import Case
     from twin.errors import BadInput
+    from twin.memory import refuse_sizing
     from twin.sizing import SizingOptions
     from twin.sizing import size as size_case
     from twin.sizing.dataset import write_sizing
@@ -76,6 +78,8 @@ def size(
     loaded = Case.load(case, set_ or ())
     folder = out if out is not None else Path("out") / f"{loaded.name}-size"
     options = SizingOptions(samples, method, STUDIES if studies else ())  # type: ignore[arg-type]
+    here = (os.process_cpu_count() or 1) if workers is None else workers
+    refuse_sizing(loaded, here if scheduler is None else 0)
     kept = kept_tasks(folder, loaded, resume)
     with (
         ends_at_once(f"finished parts are kept in {folder}, and the same command with --resume goes on"),

@@ -54,14 +54,19 @@ class TrainedPanel:
 
     def __call__(self, parameters: ThermalParameters, progress: Progress | None = None) -> ReducedPanel:
         """Return the panel; `progress` is told what training does."""
+        from twin.reduced_training import reduced_panel
+
+        return reduced_panel(parameters, *self.settings(), self.folder, progress)
+
+    def settings(self) -> tuple[TrainingSettings, ReductionSettings]:
+        """Return how panels are trained and reduced."""
         from solvers.reduced_training import ReductionSettings
-        from twin.reduced_training import TrainingSettings, reduced_panel
+        from twin.reduced_training import TrainingSettings
 
         training = self.training or TrainingSettings(
             least_runs=12, most_runs=20, passes=1, tolerance=0.25, segments=4, step=15.0, orbit=3000.0
         )
-        reduction = self.reduction or ReductionSettings(regimes=4, most_modes=24, creeping_modes=24)
-        return reduced_panel(parameters, training, reduction, self.folder, progress)
+        return training, self.reduction or ReductionSettings(regimes=4, most_modes=24, creeping_modes=24)
 
 
 @dataclass(frozen=True)
