@@ -6,6 +6,7 @@ Knows nothing of plants or telemetry: arrays are (local analysis, …, member).
 from twin.assimilation.consistency import ConsistencyMonitor, Innovation, innovation_statistics
 from twin.assimilation.ensemble_transform import Analysis, analyse, transform
 from twin.assimilation.inflation import AdaptiveInflation, relax_to_prior_spread
+from twin.assimilation.lasting_errors import LastingErrors, widen
 from twin.assimilation.parameters import BoundedParameters
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "BoundedParameters",
     "ConsistencyMonitor",
     "Innovation",
+    "LastingErrors",
     "analyse",
     "innovation_statistics",
     "relax_to_prior_spread",
     "transform",
+    "widen",
 ]

@@ -19,10 +19,12 @@ from twin.assimilation import (
     Analysis,
     ConsistencyMonitor,
     Innovation,
+    LastingErrors,
     analyse,
     innovation_statistics,
     relax_to_prior_spread,
     transform,
+    widen,
 )
 from twin.assimilation.parameters import centred_normals
 from twin.environment_track import TickEnvironment
@@ -46,6 +48,13 @@ RELAXATION = 0.96
 
 Errors of the model stay alike for some ten cycles, so that ten cycles say little more than one.
 """
+
+
+LOOKS = 100.0
+"""Analyses over which the information of one look at the sensors is averaged: half an orbit or more."""
+
+FLOOR = 1.0
+"""Least spread of parameters over what lasting errors of the sensors leave open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +156,7 @@ class SubCenterFilter:
         )
         self.inflation = np.ones(modules)
         self.monitor = ConsistencyMonitor(modules)
+        self.lasting = LastingErrors(modules, parameters, LOOKS)
         self.past: dict[int, Predicted] = {}
         self.started = -np.inf
         self._power: Array | None = None
@@ -162,6 +172,9 @@ class SubCenterFilter:
         self.started = time
         places = {
             "supply": "coolant_supply_temperature",
+            "return": "coolant_return_temperature",
+            "radiator_outlet": "radiator_outlet_temperature",
+            "cold_plate": "cold_plate_temperature",
             "body": "body_temperature",
             "battery": "battery_temperature",
             "array": "solar_array_temperature",
@@ -277,9 +290,13 @@ class SubCenterFilter:
                 for state, place in zip(self.model.pack(), self.model.places)
             ]
         )
+        model = compared.predicted - self.bias
+        self.lasting.add(self.model.free, model, np.where(np.isfinite(observed), self.table.bias**2, np.nan))
         self.model.free = relax_to_prior_spread(
             self.model.free, transform(self.model.free, found), RELAXATION
         )
+        floor = FLOOR * self.lasting.spread(self.model.parameters.spread)
+        self.model.free = widen(self.model.free, floor)
         self.bias = transform(self.bias, found)
         for tick in self.past.values():
             tick.before = transform(tick.before, found)
@@ -320,6 +337,8 @@ class SubCenterFilter:
             "started": np.array(self.started),
             "bias": self.bias.copy(),
             "inflation": self.inflation.copy(),
+            "lasting/information": self.lasting.information.copy(),
+            "lasting/weight": self.lasting.weight.copy(),
         }
         saved |= {
             f"monitor/{name}": getattr(self.monitor, name).copy()
@@ -338,6 +357,8 @@ class SubCenterFilter:
         """Continue from a snapshot."""
         self.model.restore({k.removeprefix("model/"): v for k, v in saved.items() if k.startswith("model/")})
         self.bias, self.inflation = np.array(saved["bias"]), np.array(saved["inflation"])
+        for name in ("information", "weight"):
+            setattr(self.lasting, name, np.array(saved[f"lasting/{name}"]))
         for name in ("weight", "total", "number", "square_weight"):
             setattr(self.monitor, name, np.array(saved[f"monitor/{name}"]))
         self.started = float(saved["started"])

@@ -254,13 +254,11 @@ class EnsembleGroup(ModuleGroup):
         self.now = self.thermal.temperatures()
         self.temperature = {place: self.now[place] for place in self.temperature}
 
-    def take_balance(self, other: EnsembleGroup) -> None:
-        """Start all lanes from the thermal state of the one lane of another group of the class."""
+    def take_balance(self, other: EnsembleGroup, lane: NDArray[np.int64]) -> None:
+        """Start from the thermal state of lanes of another group of the class, `lane` (lane,) says which."""
         mine, its = self.thermal.loops, other.thermal.loops
-        mine.regime = np.full(self.count, its.regime[0])
-        mine.modes = np.repeat(its.modes[:1], self.count, axis=0)
-        mine.nodes = np.repeat(its.nodes[:1], self.count, axis=0)
-        self.thermal.bypass = np.full(self.count, other.thermal.bypass[0])
+        mine.regime, mine.modes, mine.nodes = (v[lane].copy() for v in (its.regime, its.modes, its.nodes))
+        self.thermal.bypass = other.thermal.bypass[lane].copy()
         self.thermal._target = np.full(self.count, np.nan)
         self.read_temperatures()
 
@@ -272,18 +270,17 @@ class EnsembleGroup(ModuleGroup):
         """Row of one of `EXTRA_ROWS` in the packed state."""
         return self.thermal.loops.modes.shape[1] + len(NODES) + EXTRA_ROWS.index(name)
 
-    def shift(self, offset: Array, node: str | None = None) -> None:
-        """Warm lanes by an offset [K]: one node, or panel and coolant loop together."""
+    def shift(self, offset: Array, *parts: str) -> None:
+        """Warm parts of the lanes by an offset (lane,) [K]: nodes by name, and ``panel``."""
         loops = self.thermal.loops
-        if node is not None:
-            loops.nodes[:, NODES.index(node)] += offset
-            return
-        for number in np.unique(loops.regime):
-            at = np.flatnonzero(loops.regime == number)
-            one = loops._ones[number]
-            loops.modes[at, : one.size] += offset[at, None] * one
-        for name in ("reservoir", "plate-outlet", "return", "cold-plate"):
-            loops.nodes[:, NODES.index(name)] += offset
+        for part in parts:
+            if part != "panel":
+                loops.nodes[:, NODES.index(part)] += offset
+                continue
+            for number in np.unique(loops.regime):
+                at = np.flatnonzero(loops.regime == number)
+                one = loops._ones[number]
+                loops.modes[at, : one.size] += offset[at, None] * one
 
     def _one_regime(self) -> None:
         """Express the modes of all members of a module in the regime of the first one: only then can they be mixed."""

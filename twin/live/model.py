@@ -71,6 +71,20 @@ START_SPREAD = {"loop": 1.0, "body": 1.0, "battery": 1.0, "array": 1.0}
 
 SOC_SPREAD = 0.01
 
+POWER_LEVEL = 0.05
+"""Steps of the cards' power in which modules are settled at the start, as a share of the largest power."""
+
+_START_PLACES = (
+    (("panel",), "radiator_outlet", "loop"),
+    (("reservoir",), "supply", "loop"),
+    (("plate-outlet", "return"), "return", "loop"),
+    (("cold-plate",), "cold_plate", "loop"),
+    (("body",), "body", "body"),
+    (("battery",), "battery", "battery"),
+    (("array-front", "array-back"), "array", "array"),
+)
+"""Parts of a module, the place whose first measurement moves them, and whose spread they have."""
+
 
 @dataclass(frozen=True)
 class ModelSettings:
@@ -202,19 +216,24 @@ class SubCenterModel:
     def settle(self, start: float, inputs: ModuleInputs) -> None:
         """Begin in the thermal balance of an orbit's mean fluxes with given card power.
 
-        One module of each class is settled, at the mean power, for all: measurements correct the rest.
+        Modules of a class whose cards draw about the same start alike: measurements correct the rest.
         """
         means = mean_fluxes(self.track, start, self.orbit.period)
         self.card_heat = inputs.card_power.copy()
         for group, place, faces in zip(self.groups, self.places, means):
-            one = EnsembleGroup.build(
-                group.name, group.design, group.age[:1], 1, self.altitude, self.case.numerics.tolerance, self.panel,
-                group.view,
+            power, cards = inputs.card_power[place], group.design.racks.cards * group.card.power_limit
+            _, lane = np.unique(np.round(power / (POWER_LEVEL * cards)), return_inverse=True)
+            count = np.bincount(lane)
+            some = EnsembleGroup.build(
+                group.name, group.design, np.repeat(group.age[:1], count.size), 1, self.altitude,
+                self.case.numerics.tolerance, self.panel, group.view,
             )  # fmt: skip
-            power = np.array([inputs.card_power[place].mean()])
-            relay = MeasuredRelay(np.array([inputs.relay_power[place].mean()]), np.zeros(1))
-            one.settle(faces, power, relay)  # type: ignore[arg-type]  # power is all it reads
-            group.take_balance(one)
+            relay = MeasuredRelay(
+                np.bincount(lane, weights=inputs.relay_power[place]) / count, np.zeros(count.size)
+            )
+            level = np.bincount(lane, weights=power) / count
+            some.settle(faces, level, relay)  # type: ignore[arg-type]  # power is all it reads
+            group.take_balance(some, np.repeat(lane, self.members))
         self._warm_junctions(self.factors())
 
     def disturb(self, temperatures: Mapping[str, Array], state_of_charge: Array, draws: Array) -> None:
@@ -223,23 +242,24 @@ class SubCenterModel:
         Parameters
         ----------
         temperatures : mapping of place to (module,) array
-            Of ``supply``, ``body``, ``battery`` and ``array`` [K]; NaN where there is no measurement.
+            Of ``supply``, ``return``, ``radiator_outlet``, ``cold_plate``, ``body``, ``battery`` and ``array`` [K]; NaN
+            where there is no measurement.
         state_of_charge : (module,) array
             NaN where there is no measurement.
         draws : (module, 5, member) array
             Normal numbers: one row for each of `START_SPREAD`, and for the state of charge.
         """
-        nodes = {"loop": None, "body": "body", "battery": "battery", "array": "array-front"}
+        rows = {what: k for k, what in enumerate(START_SPREAD)}
         for group, place in zip(self.groups, self.places):
-            now = group.now
-            for k, (what, spread) in enumerate(START_SPREAD.items()):
-                here = now["supply" if what == "loop" else what].reshape(-1, self.members)
-                seen = temperatures["supply" if what == "loop" else what][place]
-                gap = np.where(np.isnan(seen), 0.0, seen - here.mean(axis=1))
-                offset = (gap[:, None] + spread * draws[place, k]).ravel()
-                group.shift(offset, nodes[what])
-                if what == "array":
-                    group.shift(offset, "array-back")
+            gap = {
+                where: seen[place] - group.now[where].reshape(-1, self.members).mean(axis=1)
+                for where, seen in temperatures.items()
+            }
+            near = np.nan_to_num(gap["supply"])
+            for parts, where, what in _START_PLACES:
+                missing = near if what == "loop" else 0.0
+                offset = np.where(np.isnan(gap[where]), missing, gap[where])
+                group.shift((offset[:, None] + START_SPREAD[what] * draws[place, rows[what]]).ravel(), *parts)
             state = group.pack()
             soc = group.extra_row("state_of_charge")
             seen = state_of_charge[place]
@@ -304,6 +324,7 @@ class SubCenterModel:
             saved |= {f"{g}/thermal/{name}": v for name, v in group.thermal.snapshot().items()}
             saved[f"{g}/soc"] = group.battery_state.state_of_charge.copy()
             saved[f"{g}/rc_voltage"] = group.battery_state.rc_voltage.copy()
+            saved[f"{g}/junction_heat"] = group.card_heat.copy()
             if group.radiator_use is not None:
                 saved[f"{g}/radiator_use"] = group.radiator_use.copy()
         return saved
@@ -335,10 +356,9 @@ class SubCenterModel:
             group.radiator_use = (
                 np.array(saved[f"{g}/radiator_use"]) if f"{g}/radiator_use" in saved else None
             )
+            group.card_heat = np.array(saved[f"{g}/junction_heat"])
             group.read_temperatures()
         self.apply_parameters()
-        if self.card_heat is not None:
-            self._warm_junctions(self.factors())
 
 
 def classes_of(case: Case, sub_center: int) -> dict[str, Array]:

@@ -43,7 +43,7 @@ SENSORS = (
     Sensor("coolant_return_temperature", "point", 0.05),
     Sensor("radiator_outlet_temperature", "point", 0.15),
     Sensor("cold_plate_temperature", "point", 0.05),
-    Sensor("junction_temperature_p50", "point", 0.5),
+    Sensor("junction_temperature_p50", "point", 2.5),
     Sensor("body_temperature", "point", 0.1),
     Sensor("battery_temperature", "point", 0.1),
     Sensor("solar_array_temperature", "point", 0.5, sunlit=True),

@@ -1,0 +1,123 @@
+r"""What errors of sensors that last leave open: a floor under the spread of parameters.
+
+A filter that takes the errors of its sensors for short ones averages them away, and becomes surer of its parameters
+than any number of readings can make it. With lasting errors of covariance B, all readings together tell about
+parameters :math:`\theta` what one look at the sensors does,
+
+.. math::
+    P_c = \left[P_0^{-1} + H^T B^{-1} H\right]^{-1}, \qquad H = \partial y / \partial \theta ,
+
+the part of the covariance that a Schmidt-Kalman ("consider") filter keeps [1]_. H is taken from the ensemble, by
+regression of what the members predict, their sensor errors left out, on their parameters, and the information is
+averaged over the looks of an orbit.
+
+References
+----------
+.. [1] S. F. Schmidt, "Application of state-space methods to navigation problems", Advances in Control Systems 3
+   (1966) 293-340; A. H. Jazwinski, "Stochastic Processes and Filtering Theory", Academic Press, 1970, section 8.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def sensitivity(parameters: ArrayLike, predicted: ArrayLike) -> Array:
+    """Return the regression of predicted observations on parameters.
+
+    Parameters
+    ----------
+    parameters : (N, k, m) array
+    predicted : (N, p, m) array
+        Without the errors of the sensors.
+
+    Returns
+    -------
+    (N, p, k) ndarray
+    """
+    theta, y = np.asarray(parameters, dtype=float), np.asarray(predicted, dtype=float)
+    theta = theta - theta.mean(axis=2, keepdims=True)
+    size = np.maximum(np.linalg.norm(theta, axis=2, keepdims=True), 1e-300)
+    unit = theta / size
+    gram = unit @ unit.transpose(0, 2, 1)
+    diagonal = np.arange(gram.shape[1])
+    gram[:, diagonal, diagonal] += 1e-6  # parameters that move together share what they explain
+    slope = np.linalg.solve(gram, unit @ (y - y.mean(axis=2, keepdims=True)).transpose(0, 2, 1))
+    return np.asarray((slope / size).transpose(0, 2, 1))
+
+
+@dataclass
+class LastingErrors:
+    """Information on the parameters of N modules that lasting errors of their sensors leave, a running mean.
+
+    Attributes
+    ----------
+    count, parameters : int
+        N and k.
+    memory : float
+        Analyses over which is averaged.
+    information : (N, k, k) array
+        Mean of :math:`H^T B^{-1} H`.
+    weight : (N,) array
+        Analyses in the mean.
+    """
+
+    count: int
+    parameters: int
+    memory: float
+    information: Array = field(init=False)
+    weight: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.information = np.zeros((self.count, self.parameters, self.parameters))
+        self.weight = np.zeros(self.count)
+
+    def add(self, parameters: ArrayLike, predicted: ArrayLike, variance: ArrayLike) -> None:
+        """Take in one look.
+
+        Parameters
+        ----------
+        parameters : (N, k, m) array
+        predicted : (N, p, m) array
+            Without the errors of the sensors.
+        variance : (N, p) array
+            Of the lasting errors; not finite where nothing was seen.
+        """
+        error = np.asarray(variance, dtype=float)
+        there = np.isfinite(error)
+        precision = np.where(there, 1.0 / np.where(there, error, 1.0), 0.0)
+        slope = sensitivity(parameters, predicted)
+        look = slope.transpose(0, 2, 1) @ (precision[:, :, None] * slope)
+        seen = there.any(axis=1)
+        self.weight = np.where(seen, np.minimum(self.weight + 1.0, self.memory), self.weight)
+        share = np.where(seen, 1.0 / np.maximum(self.weight, 1.0), 0.0)
+        self.information += share[:, None, None] * (look - self.information)
+
+    def spread(self, prior: ArrayLike) -> Array:
+        """Return the standard deviations that remain of those of the prior (k,), shape (N, k)."""
+        before = np.asarray(prior, dtype=float)
+        # In units of the prior the matrix is well scaled.
+        scaled = before[:, None] * self.information * before
+        diagonal = np.arange(before.size)
+        scaled[:, diagonal, diagonal] += 1.0
+        return np.asarray(before * np.sqrt(np.linalg.inv(scaled)[:, diagonal, diagonal]))
+
+
+def widen(values: ArrayLike, least: ArrayLike) -> Array:
+    """Return members whose spread is at least a floor; means and correlations stay.
+
+    Parameters
+    ----------
+    values : (N, k, m) array
+    least : (N, k) array
+        Standard deviations.
+    """
+    members = np.asarray(values, dtype=float)
+    mean, spread = members.mean(axis=2, keepdims=True), members.std(axis=2, ddof=1, keepdims=True)
+    factor = np.asarray(least, dtype=float)[:, :, None] / np.maximum(spread, 1e-12)
+    return np.asarray(mean + np.maximum(factor, 1.0) * (members - mean))
