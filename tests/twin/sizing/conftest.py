@@ -1,10 +1,13 @@
 """A satellite whose panel has two dozen nodes: its reduced model is trained in seconds, once for all tests."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from twin import component_models
 from twin.case import Case
+from twin.ensemble import DesignOrbit, Ensemble
 from twin.reduced_training import TrainingSettings
 from twin.sizing import Panels
 
@@ -43,3 +46,19 @@ def panels():
     from solvers.reduced_training import ReductionSettings
 
     return Panels(TRAINING, reduction=ReductionSettings(regimes=3, most_modes=16, creeping_modes=16))
+
+
+@pytest.fixture(scope="session")
+def ensemble_of():
+    """Return a function that builds samples of a case in the orbit at its start."""
+
+    def built(case, panels, samples, count, **changes):
+        when = DesignOrbit(
+            (case.mission.start,),
+            (component_models.environment_set(case),),
+            step=case.sizing.step,
+            card_step=case.sizing.card_step,
+        )
+        return Ensemble(case, 0, samples, count, replace(when, **changes), panels, case.sizing.cards)
+
+    return built

@@ -1,12 +1,9 @@
 """The ensemble against the run, and the areas it finds against closed forms."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from twin import component_models
-from twin.ensemble import DesignOrbit, Ensemble, Samples
+from twin.ensemble import Samples
 from twin.errors import RunFailed
 from twin.plant import Plant
 from twin.simulation import Simulation
@@ -21,17 +18,7 @@ BRIGHT = "mission.start=2026-10-10T00:00:00Z"
 STEADY = "workload.jobs=[{name: even, kind: batch, cards: 8, level: 0.8}]"
 
 
-def ensemble_of(case, panels, samples, count, **changes):
-    when = DesignOrbit(
-        (case.mission.start,),
-        (component_models.environment_set(case),),
-        step=case.sizing.step,
-        card_step=case.sizing.card_step,
-    )
-    return Ensemble(case, 0, samples, count, replace(when, **changes), panels, case.sizing.cards)
-
-
-def test_same_physics_as_a_run(load, panels):
+def test_same_physics_as_a_run(load, panels, ensemble_of):
     """One sample at the design against a run of the case with finite elements: an orbit, means and extremes."""
     case = load(BRIGHT, STEADY, "mission.duration=100 min", "numerics.thermal_step=60 s")
     one = ensemble_of(case, panels, Samples(), 1).fly()
@@ -51,7 +38,7 @@ def test_same_physics_as_a_run(load, panels):
     assert one.supply_max[0, 0] == pytest.approx(max(supply[25:]), abs=0.4)
 
 
-def test_factors_act_on_what_they_name(load, panels):
+def test_factors_act_on_what_they_name(load, panels, ensemble_of):
     """Each factor moves what it should and leaves the others of the batch alone."""
     names = ("earth_infrared", "solar_flux", "card_resistance", "pointing")
     values = {name: np.ones(5) for name in names[:3]} | {"pointing": np.zeros(5)}
@@ -67,7 +54,7 @@ def test_factors_act_on_what_they_name(load, panels):
     assert alone.heat_rejected[0, 0] == pytest.approx(out.heat_rejected[0, 0], rel=1e-6)
 
 
-def test_more_area_never_throttles_more(load, panels):
+def test_more_area_never_throttles_more(load, panels, ensemble_of):
     areas = np.linspace(0.66, 1.1, 16)
     out = ensemble_of(load(), panels, Samples(radiator_area=areas), areas.size).fly()
     held, junction = out.throttled[:, 0], out.junction_p99[:, 0]
@@ -77,7 +64,7 @@ def test_more_area_never_throttles_more(load, panels):
     assert np.all(np.diff(out.work[:, 0]) >= -2e-3)
 
 
-def test_both_searches_agree(load, panels):
+def test_both_searches_agree(load, panels, ensemble_of):
     case = load()
     samples = Samples(emissivity=np.array([0.95, 1.0, 1.05]))
     one = size_samples(ensemble_of(case, panels, samples, 3), guess=0.8)
@@ -86,7 +73,7 @@ def test_both_searches_agree(load, panels):
     assert np.all(np.diff(fan.area) < 0.0)
 
 
-def test_closed_form_in_its_limit(load, panels):
+def test_closed_form_in_its_limit(load, panels, ensemble_of):
     """Conductive panel, steady load and fluxes, no spread of cards: supply, heat and area as the closed form has them.
 
     Too conductive a panel leaves the limit: what flows along its tubes (8.6 K over 3 m) evens it out, and at
