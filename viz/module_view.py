@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.errors import BadInput
-from viz.fields import PanelField, field_names, field_times, read_panel
+from viz.fields import PanelField, field_names, field_times
 from viz.module_actors import ModuleActors, ModuleScene
 from viz.module_geometry import ZENITH, Sky, module_geometry, number, part_of, sky_at
 from viz.paints import Paint, value_limits
@@ -42,7 +42,7 @@ class ModuleView:
         # A run writes the field of the first module of each class.
         self.has_field = self.field_name is not None and self._is_first_of_class()
         self.note = (
-            "finite element field of the panels"
+            "field on the finite element mesh of the panels"
             if self.has_field
             else "panels in one colour: the value of the module; the run left no field of it"
         )
@@ -74,8 +74,7 @@ class ModuleView:
         parts = self.data.class_parts(self.class_name)
         moment = self.data.moment(index)
         if self.shows_field(paint):
-            assert self.data.path is not None
-            field = read_panel(self.data.path, float(self.data.times[index]), self.field_name)
+            field = self.data.panel_field(index, self.field_name)
         else:
             radiator = part_of(parts, "radiator")
             value = float(self.data.values_at(paint.variable, index)[self.center, self.module])
@@ -154,8 +153,12 @@ class ModuleView:
         assert self._scene is not None
         return {"Sun": self._scene.sky.sun, "Earth": -ZENITH, "velocity": np.array([1.0, 0.0, 0.0])}
 
-    def point_series(self, point: int) -> tuple[Floats, Floats]:
-        """Return times [s since start] and temperatures [K] of a point of the field.
+    def name_of(self, point: int) -> str:
+        """Return the words for a point of the field."""
+        return f"point {point} of the panels"
+
+    def point_series(self, point: int) -> tuple[str, Floats, Floats]:
+        """Return name, times [s since start] and temperatures [K] of a point of the field.
 
         Raises
         ------
@@ -165,8 +168,8 @@ class ModuleView:
         if not self.has_field or self.data.path is None:
             raise BadInput(f"{self.title}: the run left no field of it")
         times = field_times(self.data.path, self.field_name)
-        panels = [read_panel(self.data.path, time, self.field_name) for time in times]
-        return np.array(times), np.array([panel.temperature[point] for panel in panels])
+        panels = [self.data.panel_field(self.data.index_at(time), self.field_name) for time in times]
+        return self.name_of(point), np.array(times), np.array([panel.temperature[point] for panel in panels])
 
     def _is_first_of_class(self) -> bool:
         names, codes = self.data.classes

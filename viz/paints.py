@@ -108,6 +108,7 @@ DEFAULT_PAINT: Mapping[str, str] = MappingProxyType(
         "sub_center": "panel_temperature_mean",
         "module": "panel_temperature_mean",
         "cards": "junction_temperature_max",
+        "racks": "junction_temperature_max",
     }
 )
 """What each scene is coloured by unless told."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from twin.errors import BadInput
 from twin.results import elapsed_seconds, open_result, resolved_case
+from viz.card_maps import has_card_maps
 from viz.curves import eclipse_spans
+from viz.fields import PanelField, read_panel
 from viz.paints import PAINTS, Paint, difference, value_limits
 
 type Floats = NDArray[np.float64]
@@ -27,8 +29,8 @@ GEOSTATIONARY_RADIUS = 42_164e3
 LINE_OF_SIGHT_HEIGHT = 100e3
 """Height that a laser link keeps above the ground in the pictures [m]."""
 
-SCENES = ("plant", "sub_center", "module", "cards")
-"""Names of the scenes."""
+SCENES = ("plant", "sub_center", "module", "cards", "racks")
+"""Names of the scenes; the last one needs the maps of cards that a run leaves."""
 
 _KEPT_VARIABLES = 12
 _ANGLE = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*(deg|rad)?")
@@ -149,7 +151,13 @@ class PlantData:
     @property
     def scenes(self) -> tuple[str, ...]:
         """Scenes that can be shown; the first says most of several modules."""
-        return SCENES
+        return SCENES if has_card_maps(self.path) else SCENES[:-1]
+
+    def panel_field(self, index: int, name: str | None) -> PanelField:
+        """Return the field `name` of the panels nearest to a time stamp; see `viz.fields.read_panel`."""
+        if self.path is None:
+            raise BadInput("this result has no fields")
+        return read_panel(self.path, float(self.times[index]), name)
 
     def eclipses(self, center: int | None) -> list[tuple[float, float]]:
         """Return (start, end) of the eclipses of a sub-center, of the first for None [s since start]."""
@@ -316,6 +324,25 @@ class Comparison(PlantData):
         """What both results can be coloured by."""
         shared = {paint.variable for paint in self._second.paints}
         return [difference(paint) for paint in self._first.paints if paint.variable in shared]
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Scenes that can be shown: cards are kept at the worst moment of each run, which need not be the same."""
+        return SCENES[:-1]
+
+    def panel_field(self, index: int, name: str | None) -> PanelField:
+        """Return the difference of a field of the panels at a time stamp.
+
+        Raises
+        ------
+        BadInput
+            One of the results does not have it, or the meshes differ.
+        """
+        first = self._first.panel_field(index, name)
+        second = self._second.panel_field(int(self._match[index]), name)
+        if first.points.shape != second.points.shape or not np.allclose(first.points, second.points):
+            raise BadInput(f"comparison of field {name!r}: the panels have different meshes")
+        return replace(first, temperature=first.temperature - second.temperature)
 
     def values(self, variable: str) -> Floats:
         """Return the difference of a variable, shape (time, sub_center, module)."""

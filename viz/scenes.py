@@ -11,6 +11,7 @@ from viz.module_view import ModuleView
 from viz.paints import DEFAULT_PAINT, Paint
 from viz.plant_data import PlantData
 from viz.plant_scene import PlantScene
+from viz.rack_scene import RackScene
 from viz.stage import Scene
 
 
@@ -23,7 +24,7 @@ class Choice:
     scene : str
         One of `viz.plant_data.SCENES`.
     sub_center, module : int
-        Which one, for the scenes ``sub_center`` and ``module``.
+        Which one, for the scenes ``sub_center``, ``module`` and ``racks``.
     """
 
     scene: str
@@ -44,6 +45,10 @@ def make_scene(data: PlantData, choice: Choice) -> Scene:
     BadInput
         There is no such scene, sub-center or module.
     """
+    if choice.scene == "racks" and "racks" not in data.scenes:
+        raise BadInput(
+            "scene 'racks': the result holds no maps of cards; run the case again with this version"
+        )
     if choice.scene not in data.scenes:
         raise BadInput(f"scene {choice.scene!r}: expected one of {', '.join(data.scenes)}")
     if not 0 <= choice.sub_center < len(data.sub_centers):
@@ -60,6 +65,8 @@ def make_scene(data: PlantData, choice: Choice) -> Scene:
         raise BadInput(
             f"module {choice.module}: sub-center {name} has the modules 0…{int(present.sum()) - 1}"
         )
+    if choice.scene == "racks":
+        return RackScene(data, choice.sub_center, choice.module)
     return ModuleView(data, choice.sub_center, choice.module)
 
 

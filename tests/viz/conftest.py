@@ -23,7 +23,7 @@ from twin.results import ResultLayout, ResultWriter, open_result
 sys.path.insert(0, str(Path(__file__).parent))  # helpers beside the tests
 
 from browser import WHY_NOT, devtools_address
-from large_result import write_large
+from large_result import write_large, write_maps
 
 START = datetime(2026, 11, 10, 12, 0, 0, tzinfo=UTC)
 PERIOD = 5_990.0
@@ -241,4 +241,5 @@ def large_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plant of 4 x 64 modules."""
     folder = tmp_path_factory.mktemp("large")
     write_large(folder, side=8, ticks=24)
+    write_maps(folder, 8, (300.0, 3000.0, 7200.0))
     return folder

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from twin.card_maps import CardMaps
+from twin.compute import CARDS as CARD_KINDS
+from twin.compute import CardFleet
 from twin.results import ResultLayout, ResultWriter
 
 START = datetime(2035, 6, 21, tzinfo=UTC)
@@ -20,7 +23,9 @@ HOTTEST = (2, 5)
 """Sub-center and module of the hottest panel and card."""
 FAILED = (1, 3)
 """Module whose cards are throttled by temperature all the time."""
-CARDS = 1024
+CARDS, SLOTS = 1024, 64
+HOT_CARD = (5, 17)
+"""Rack and card of module `HOTTEST` in the maps of cards; a quarter of this rack is held back by temperature."""
 BETA = np.deg2rad(58.0)
 EDGES = np.arange(233.15, 394.15, 2.0)
 QUANTILES = np.array([0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0])
@@ -165,6 +170,23 @@ def write_large(
             )
         writer.finish({"wall_time": 1.0})
     return folder / "result.zarr"
+
+
+def write_maps(folder: Path, side: int, times: tuple[float, ...]) -> None:
+    """Write maps of racks and cards: of module `HOTTEST` a rack of hot cards, one of which is the hottest."""
+    card = next(iter(CARD_KINDS.values()))
+    fleet = CardFleet(card, np.full(4 * side * side, CARDS))
+    fleet.assign(np.zeros(fleet.cards, int), 1)
+    maps = CardMaps(folder / "fields/cards", fleet, [SLOTS] * fleet.modules)
+    first = CARDS * (HOTTEST[0] * side * side + HOTTEST[1])
+    rack, number = HOT_CARD
+    for k, time in enumerate(times):
+        fleet.temperature[:] = 320.0 + k
+        fleet.temperature[first + SLOTS * rack : first + SLOTS * (rack + 1)] = 345.0
+        fleet.temperature[first + SLOTS * rack + number] = 357.0 - k
+        slow = slice(first + SLOTS * rack, first + SLOTS * rack + SLOTS // 4)
+        fleet.mean_pace[slow], fleet.status[slow] = 0.5, 1
+        maps.write(time)
 
 
 def sun_direction() -> np.ndarray:

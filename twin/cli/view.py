@@ -27,6 +27,7 @@ class SceneName(StrEnum):
     sub_center = "sub_center"
     module = "module"
     cards = "cards"
+    racks = "racks"
 
 
 def view(

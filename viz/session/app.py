@@ -17,7 +17,21 @@ ASSETS = Path(__file__).with_name("assets")
 PLAY_PAUSE = 0.15
 """Least time between two steps while it plays [s]."""
 
-SCENE_WORDS = {"plant": "Plant", "sub_center": "Sub-center", "module": "Module", "cards": "Cards"}
+SCENE_WORDS = {
+    "plant": "Plant",
+    "sub_center": "Sub-center",
+    "module": "Module",
+    "cards": "Cards by module",
+    "racks": "Cards of a module",
+}
+
+DEEPER = {
+    "plant": ("sub_center",),
+    "sub_center": ("module",),
+    "module": ("racks",),
+    "cards": ("racks", "sub_center"),
+}
+"""Where *look at it* leads: the first of these that the result has."""
 
 
 def assets_module() -> dict[str, Any]:
@@ -127,6 +141,7 @@ class SessionApp:
                 "scale": model.scale(),
                 "selection": model.describe_selection(),
                 "selected": model.selected is not None,
+                "deeper": self._deeper() is not None,
                 "cameras": [preset.name for preset in model.scene.presets()],
                 "alarms": list(getattr(data, "alarms", [])),
                 "forecast": list(getattr(data, "forecast", [])),
@@ -213,13 +228,18 @@ class SessionApp:
         self._push(camera=True)
 
     def enter(self) -> None:
-        """Go into what is selected: from plant or cards to its sub-center, from there to the module."""
+        """Go into what is selected: from the plant to its sub-center, to the module, to its racks and cards."""
         pick = self.model.selected
-        if pick is None:
+        into = self._deeper()
+        if pick is None or into is None:
             return
-        into = "module" if self.state.scene == "sub_center" else "sub_center"
         with self.state:
             self.state.update({"sub_center": pick.sub_center, "module": pick.module, "scene": into})
+
+    def _deeper(self) -> str | None:
+        """Return the scene that shows more of what is selected, None when there is none."""
+        ways = DEEPER.get(self.model.choice.scene, ())
+        return next((scene for scene in ways if scene in self.data.scenes), None)
 
     def unselect(self) -> None:
         """Select nothing."""
@@ -288,13 +308,13 @@ class SessionApp:
                     "{{ item.title }}", v_for="item in scenes", value=("item.value",), key="item.value"
                 )
             with (
-                html.Label("sub-center", v_show="scene == 'sub_center' || scene == 'module'"),
+                html.Label("sub-center", v_show="['sub_center', 'module', 'racks'].includes(scene)"),
                 html.Select(v_model=("sub_center",), id="sub-center"),
             ):
                 html.Option(
                     "{{ name }}", v_for="(name, number) in sub_centers", value=("number",), key="number"
                 )
-            with html.Label("module", v_show="scene == 'module'"):
+            with html.Label("module", v_show="scene == 'module' || scene == 'racks'"):
                 html.Input(type="number", min="0", v_model_number=("module",), id="module")
             with html.Label("colour"), html.Select(v_model=("paint",), id="paint"):
                 html.Option(
@@ -345,7 +365,7 @@ class SessionApp:
             with html.Div(classes="dd-card"):
                 html.B("{{ selection }}", id="selection")
                 with html.Div(v_show="selected", style="margin-top:5px;display:flex;gap:8px"):
-                    html.Button("look at it", click=self.enter, v_show="scene != 'module'", id="enter")
+                    html.Button("look at it", click=self.enter, v_show="deeper", id="enter")
                     html.Button("clear", click=self.unselect, id="clear")
             chart(html, figure=("figure_quantity",), cursor=("cursor",), moment=(self.go_to, "[$event]"))
             with html.Div(v_show="!live"), html.Select(v_model=("plot",), id="plot"):

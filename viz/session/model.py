@@ -76,6 +76,8 @@ class SessionModel:
         # A scene has its own quantity, until another one is chosen that it shows as well.
         kind_changed = choice.scene != self.choice.scene
         self.choice, self._scene = choice, scene
+        if self.selected is not None:
+            self.selected = Pick(self.selected.sub_center, self.selected.module)
         if kind_changed and self.paint == usual_paint(self.data, "plant"):
             self.paint = usual_paint(self.data, choice.scene)
         self.plotter.clear_actors()
@@ -173,7 +175,7 @@ class SessionModel:
         if pick.point is not None:
             field = self._scene.shown_values()
             value = float(field[pick.point]) if pick.point < field.size else float("nan")
-            where = f"{name}, module {pick.module}, point {pick.point} of the panel"
+            where = f"{name}, module {pick.module}, {self._point_name(pick.point)}"
         else:
             value = float(self.data.values_at(self.paint.variable, self.index)[pick.sub_center, pick.module])
             where = f"{name}, module {pick.module} ({self.data.class_of(pick.sub_center, pick.module)})"
@@ -206,8 +208,7 @@ class SessionModel:
         start = self.data.start
         spans = self.data.eclipses(None if pick is None else pick.sub_center)
         if pick is not None and pick.point is not None and hasattr(self._scene, "point_series"):
-            times, values = self._scene.point_series(pick.point)
-            lines = [("point of the panel", times, values)]
+            lines = [self._scene.point_series(pick.point)]
         elif pick is not None:
             lines = [("module", self.data.times, self.data.values(variable)[:, pick.sub_center, pick.module])]
             names = ("lowest of sub-center", "highest of sub-center")
@@ -233,6 +234,9 @@ class SessionModel:
         name = None if pick is None else self.data.sub_centers[pick.sub_center]
         module = None if pick is None else pick.module
         return dark(stock_figure(self.data.result, PLOT_BY_NAME[plot], name, module), titled=False)
+
+    def _point_name(self, point: int) -> str:
+        return str(self._scene.name_of(point)) if hasattr(self._scene, "name_of") else f"point {point}"
 
     def _finish(self) -> None:
         """Bring what lies over the scene up to date: the mark of the selection and the cut."""
