@@ -36,12 +36,12 @@ RADIATOR = "module_classes.satellite.radiator"
 COARSE = settings(f"{RADIATOR}.mesh_size=0.4 m", f"{RADIATOR}.tube_mesh_size=null")
 TINY = settings(
     f"{RADIATOR}.mesh_size=0.8 m", f"{RADIATOR}.tube_mesh_size=null", f"{RADIATOR}.tubes.count=4",
-    "numerics.exchange=none", "sizing.step=60 s", "sizing.card_step=2 s", "sizing.cards=16", "sizing.days=4",
+    "numerics.exchange=none", "sizing.step=60 s", "sizing.card_step=2 s", "sizing.cards=16", "sizing.days=2",
 )  # fmt: skip
 SHORT = ("--duration", "8 min", "--no-pictures", "--checkpoint-every", "0.2 s")
 FULL = (*TWIN, "run", SATELLITE, *COARSE, *SHORT)
 REDUCED = (*TWIN, "run", SATELLITE, *TINY, "--thermal", "reduced", *SHORT)
-SIZE = (*TWIN, "size", SATELLITE, *TINY, "--samples", "48", "--no-studies", "--no-pictures", "--workers")
+SIZE = (*TWIN, "size", SATELLITE, *TINY, "--samples", "24", "--no-studies", "--no-pictures", "--workers")
 SWEEP = (*TWIN, "sweep", SATELLITE, *TINY, *settings("mission.duration=4 min"), "--workers", "0")
 FEED = (*TWIN, "feed", SATELLITE, *TINY, "--thermal", "reduced", "--duration", "60 min")
 LIVE = (*TWIN, "live", SATELLITE, *TINY, "--from", "{packets}", "--orbits", "0.2", "--workers")
