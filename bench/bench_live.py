@@ -89,8 +89,9 @@ def latency(cycles: int, members: int, cycle: float, step: float, centers: int) 
     """Packets of a cycle of the gigawatt plant to the updated state: accept() of all sub-centers, in one process."""
     from twin.case import Case
     from twin.live.host import TrainedPanel
-    from twin.live.partition import LiveSettings, Partition
+    from twin.live.partition import Partition
     from twin.live.sensors import INPUTS, NAMES
+    from twin.live.settings import LiveSettings
 
     case = Case.load(ROOT / "cases" / "gigawatt.yaml")
     settings = LiveSettings(members=members, cycle=cycle, step=step)
@@ -162,9 +163,9 @@ def truth(orbits: float, file: str) -> dict[str, object]:
     from twin.live.host import Host, TrainedPanel
     from twin.live.ingest import LiveTwin
     from twin.live.model import PARAMETERS
-    from twin.live.partition import LiveSettings
     from twin.live.pool import OneProcess
     from twin.live.report import PLACES
+    from twin.live.settings import LiveSettings
     from twin.telemetry.dictionary import Dictionary
     from twin.telemetry.panel_sensors import PanelSensors
 

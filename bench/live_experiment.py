@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from twin.case import Case
     from twin.feed.assembly import FeedOptions
     from twin.live.forecast import Forecast
-    from twin.live.partition import LiveSettings, Partition
+    from twin.live.partition import Partition
+    from twin.live.settings import LiveSettings
     from twin.live.report import CycleReport
     from twin.plant import Plant
     from twin.telemetry.dictionary import Dictionary
@@ -141,7 +142,8 @@ class Follower:
     def of(cls, case: Case, settings: LiveSettings | None = None) -> Follower:
         """Build the partitions of a case."""
         from twin.live.host import TrainedPanel
-        from twin.live.partition import LiveSettings, Partition
+        from twin.live.partition import Partition
+        from twin.live.settings import LiveSettings
 
         settings = settings or LiveSettings()
         partitions = [Partition(case, c, settings, TrainedPanel()) for c in range(len(case.sub_centers))]

@@ -6,7 +6,7 @@ Knows nothing of plants or telemetry: arrays are (local analysis, …, member).
 from twin.assimilation.consistency import ConsistencyMonitor, Innovation, innovation_statistics
 from twin.assimilation.ensemble_transform import Analysis, analyse, transform
 from twin.assimilation.inflation import AdaptiveInflation, relax_to_prior_spread
-from twin.assimilation.lasting_errors import LastingErrors, widen
+from twin.assimilation.lasting_errors import LastingErrors, restore_spread
 from twin.assimilation.parameters import BoundedParameters
 
 __all__ = [
@@ -19,6 +19,6 @@ __all__ = [
     "analyse",
     "innovation_statistics",
     "relax_to_prior_spread",
+    "restore_spread",
     "transform",
-    "widen",
 ]

@@ -15,6 +15,7 @@ References
 ----------
 .. [1] S. F. Schmidt, "Application of state-space methods to navigation problems", Advances in Control Systems 3
    (1966) 293-340; A. H. Jazwinski, "Stochastic Processes and Filtering Theory", Academic Press, 1970, section 8.4.
+.. [2] R. Kulhavy and M. B. Zarrop, "On a general concept of forgetting", Int. J. Control 58 (1993) 905-924.
 """
 
 from __future__ import annotations
@@ -108,16 +109,26 @@ class LastingErrors:
         return np.asarray(before * np.sqrt(np.linalg.inv(scaled)[:, diagonal, diagonal]))
 
 
-def widen(values: ArrayLike, least: ArrayLike) -> Array:
-    """Return members whose spread is at least a floor; means and correlations stay.
+def restore_spread(
+    analysed: ArrayLike, wanted: ArrayLike, prior_mean: ArrayLike, prior_spread: ArrayLike
+) -> Array:
+    r"""Widen analysed members, and give back what the prior knows of parameters that hardly show.
+
+    Widening from :math:`\sigma_a` to :math:`\sigma` forgets the share :math:`1 - \sigma_a^2/\sigma^2` of all that was
+    known, the prior with it; a parameter that its sensors hardly show would then wander without bounds. As in
+    stabilised forgetting [2]_ the mean goes back towards the prior by that share, times
+    :math:`(\sigma/\sigma_0)^4`: a parameter that shows well, and may have changed for good, is not held back.
 
     Parameters
     ----------
-    values : (N, k, m) array
-    least : (N, k) array
-        Standard deviations.
+    analysed : (N, k, m) array
+    wanted : (N, k) array
+        Standard deviations; smaller ones than the members have change nothing.
+    prior_mean, prior_spread : (k,) arrays
     """
-    members = np.asarray(values, dtype=float)
-    mean, spread = members.mean(axis=2, keepdims=True), members.std(axis=2, ddof=1, keepdims=True)
-    factor = np.asarray(least, dtype=float)[:, :, None] / np.maximum(spread, 1e-12)
-    return np.asarray(mean + np.maximum(factor, 1.0) * (members - mean))
+    members, sigma = np.asarray(analysed, dtype=float), np.asarray(prior_spread, dtype=float)
+    mean, spread = members.mean(axis=2), np.maximum(members.std(axis=2, ddof=1), 1e-12)
+    factor = np.maximum(np.asarray(wanted, dtype=float) / spread, 1.0)
+    hidden = np.minimum(factor * spread / np.maximum(sigma, 1e-12), 1.0) ** 4
+    back = (1.0 - factor**-2) * hidden * (mean - np.asarray(prior_mean, dtype=float))
+    return np.asarray((mean - back)[:, :, None] + factor[:, :, None] * (members - mean[:, :, None]))

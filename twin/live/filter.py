@@ -22,9 +22,8 @@ from twin.assimilation import (
     LastingErrors,
     analyse,
     innovation_statistics,
-    relax_to_prior_spread,
+    restore_spread,
     transform,
-    widen,
 )
 from twin.assimilation.parameters import centred_normals
 from twin.environment_track import TickEnvironment
@@ -292,15 +291,20 @@ class SubCenterFilter:
         )
         model = compared.predicted - self.bias
         self.lasting.add(self.model.free, model, np.where(np.isfinite(observed), self.table.bias**2, np.nan))
-        self.model.free = relax_to_prior_spread(
-            self.model.free, transform(self.model.free, found), RELAXATION
-        )
-        floor = FLOOR * self.lasting.spread(self.model.parameters.spread)
-        self.model.free = widen(self.model.free, floor)
+        self.model.free = self._relaxed(self.model.free, transform(self.model.free, found))
         self.bias = transform(self.bias, found)
         for tick in self.past.values():
             tick.before = transform(tick.before, found)
             tick.after = transform(tick.after, found)
+
+    def _relaxed(self, prior: Array, analysed: Array) -> Array:
+        """Return analysed parameters with a part of the prior's spread, and no less than lasting errors leave."""
+        bounds = self.model.parameters
+        before, after = prior.std(axis=2, ddof=1), analysed.std(axis=2, ddof=1)
+        floor = FLOOR * self.lasting.spread(bounds.spread)
+        wanted = np.maximum(after + RELAXATION * (before - after), floor)
+        design = bounds.free(bounds.nominal[None, :, None])[0, :, 0]
+        return restore_spread(analysed, wanted, design, bounds.spread)
 
     def adapt(self, compared: Comparison, excluded: NDArray[np.bool_]) -> None:
         """Follow the spread that innovations ask for."""

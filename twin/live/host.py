@@ -19,11 +19,13 @@ import numpy as np
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from twin.errors import RunFailed
-from twin.live.forecast import Forecast, Forecaster
+from twin.live.forecast import Forecaster
 from twin.live.group import PanelMaker
 from twin.live.journal import Samples
-from twin.live.partition import LiveSettings, Partition
+from twin.live.outlook import Forecast
+from twin.live.partition import Partition
 from twin.live.report import CycleReport
+from twin.live.settings import LiveSettings
 
 if TYPE_CHECKING:
     from solvers.reduced import ReducedPanel

@@ -20,10 +20,10 @@ from twin.case import Case
 from twin.errors import BadInput
 from twin.live import messages
 from twin.live.alarms import Alarm, AlarmBook
-from twin.live.forecast import Forecast
 from twin.live.host import Outcome
 from twin.live.journal import Samples
 from twin.live.metrics import LiveMetrics
+from twin.live.outlook import Forecast
 from twin.live.pool import Pool
 from twin.live.report import CycleReport
 from twin.live.store import LiveStore

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.case import Case
-from twin.live.forecast import Forecast, as_json
 from twin.live.model import PARAMETERS
+from twin.live.outlook import Forecast, as_json
 from twin.live.report import PLACES, CycleReport
 from twin.live.sensors import NAMES
 

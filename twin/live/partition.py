@@ -7,7 +7,6 @@ machine: a partition that is restored from a checkpoint and given its journal ag
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,18 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin import checkpoint
-from twin.environment_track import TickEnvironment
-from twin.errors import BadInput, RunFailed
+from twin.errors import BadInput
+from twin.live import checkpoints
 from twin.live.alarms import AlarmBook
 from twin.live.align import Aligner, Bin
 from twin.live.filter import Observations, SubCenterFilter
+from twin.live.grid import CycleGrid
 from twin.live.group import PanelMaker
 from twin.live.journal import Journal, Samples
 from twin.live.model import ModelSettings, ModuleInputs, SubCenterModel
 from twin.live.report import CycleReport, make_report
 from twin.live.screen import Judgement, Screen
 from twin.live.sensors import EXTRAS, INPUTS, NAMES, SensorTable
+from twin.live.settings import LiveSettings
 from twin.run_log import event
 from twin.telemetry.dictionary import Dictionary
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from twin.case import Case
 
 Array = NDArray[np.float64]
-
-SPAN = 1800.0
-"""Length of the stretches in which the environment is computed ahead [s]."""
 
 LONGEST_GAP = 6.0 * 3600.0
 """Silence that is bridged by the model [s]; after more the state is found anew, with the parameters kept."""
@@ -47,49 +44,6 @@ DEMAND_TIMES = {"recent": 600.0, "orbit": 6000.0}
 
 FARTHEST = 30.0 * 86400.0
 """A time further ahead than this is no time of a sample [s]."""
-
-
-@dataclass(frozen=True)
-class LiveSettings:
-    """How the live twin works.
-
-    Attributes
-    ----------
-    members : int
-        Of the ensembles.
-    step : float
-        Longest tick of the model [s].
-    cycle : float
-        Time between analyses [s].
-    late : float
-        How late a sample may be and still count [s].
-    hold : float
-        How long a cycle waits for missing samples while others go on [s].
-    checkpoint : float
-        Time between checkpoints [s].
-    orbits : float
-        How far forecasts look ahead.
-    seed : int
-    """
-
-    members: int = 24
-    step: float = 10.0
-    cycle: float = 30.0
-    late: float = 120.0
-    hold: float = 10.0
-    checkpoint: float = 600.0
-    orbits: float = 1.0
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if self.members < 4:
-            raise BadInput(
-                f"live: {self.members} members; expected 4 or more (24 or more for good error bars)"
-            )
-        if not 0.0 < self.step <= self.cycle:
-            raise BadInput(
-                f"live: step of {self.step} s and cycle of {self.cycle} s; expected 0 < step <= cycle"
-            )
 
 
 @dataclass
@@ -133,28 +87,21 @@ class Partition:
         self.model = SubCenterModel(
             self.case, self.sub_center, self.panel, ModelSettings(s.members, s.step, s.seed)
         )
-        self._lag = int(np.ceil(s.late / s.step)) + 1
-        self._ahead = int(np.ceil(2.0 * s.cycle / s.step)) + 4
-        self.filter = SubCenterFilter(self.model, self.table, self._lag)
+        self.filter = SubCenterFilter(self.model, self.table, s.ticks_kept)
         # A bin holds a tick; telemetry comes once a thermal step, so a few slots are plenty.
         self.aligner = Aligner(
             self.table.size,
             self.table.all_noise,
-            self._lag + self._ahead,
+            s.ticks_kept + s.ticks_ahead,
             max(4, int(np.ceil(2.0 * s.step / self.dictionary.period))),
         )
+        self.grid = CycleGrid(self.model.ticks, self.aligner, s)
         self.screen = Screen(self.table)
         self.alarms = AlarmBook(self.name)
         self.judgement: Judgement | None = None
         self.extras = {name: np.full(self.model.modules, np.nan) for name in EXTRAS}
         self.demand: dict[str, Array] = {}
         self.inputs: ModuleInputs | None = None
-        self.time = -np.inf
-        self.tick = 0
-        self._environments: deque[TickEnvironment] = deque()
-        self._chunk = 0
-        self._open_until = -np.inf
-        self._cycle_number = 0
         self._held: list[Samples] = []
         self._expected: NDArray[np.bool_] | None = None
         self._seen: dict[int, Observations] = {}
@@ -163,6 +110,11 @@ class Partition:
         self._forgettable = -1
         self._drift_due = False
         self.journal = None if self.folder is None else Journal(self.folder / "journal")
+
+    @property
+    def time(self) -> float:
+        """Of the state [s since mission start]."""
+        return self.grid.time
 
     # -- samples ----------------------------------------------------------------------------------
 
@@ -212,7 +164,7 @@ class Partition:
     def _distribute(self) -> float | None:
         """Put samples into the open bins, hold those ahead of them; return how far the source has come [s]."""
         if not self._held:
-            return float(np.max(self.aligner.newest, initial=-np.inf)) if self.tick else None
+            return float(np.max(self.aligner.newest, initial=-np.inf)) if self.grid.tick else None
         parameter, time, value, quality = (np.concatenate(column) for column in zip(*self._held))
         self._held = []
         horizon = (self.time if np.isfinite(self.time) else 0.0) + FARTHEST
@@ -220,11 +172,11 @@ class Partition:
         if not sane.all():
             self.aligner.add(parameter[~sane], np.full(int((~sane).sum()), np.nan), value[~sane])
             parameter, time, value, quality = (v[sane] for v in (parameter, time, value, quality))
-        if not np.isfinite(self._open_until):
+        if not self.grid.started:
             if time.size == 0:
                 return None
-            self._start_grid(float(np.sort(time)[min(len(time) - 1, self._quorum(len(time)))]))
-        inside = time <= self._open_until
+            self.grid.start(float(np.sort(time)[min(len(time) - 1, self._quorum(len(time)))]))
+        inside = time <= self.grid.open_until
         if inside.all():
             self.aligner.add(parameter, time, value, quality)
         else:
@@ -250,57 +202,27 @@ class Partition:
 
     # -- cycles -----------------------------------------------------------------------------------
 
-    def _start_grid(self, first: float) -> None:
-        """Let the first cycle begin with the tick that the first samples are in."""
-        self._cycle_number = int(np.floor((first - 1e-6) / self.settings.cycle))
-        start = max(self._cycle_number, 0) * self.settings.cycle
-        self._cycle_number = max(self._cycle_number, 0)
-        self.time = start
-        self._chunk = int(start // SPAN)
-        self._environments.clear()
-        self._open_until = start
-        self._fill()
-
-    def _fill(self) -> None:
-        """Have ticks and bins open for the next cycles."""
-        while len(self._environments) < self._ahead:
-            begin = self._chunk * SPAN
-            for env in self.model.ticks(begin, begin + SPAN):
-                if env.time + env.dt > self._open_until + 1e-6:
-                    self._environments.append(env)
-            self._chunk += 1
-        for env in list(self._environments)[: self._ahead]:
-            end = env.time + env.dt
-            if end > self._open_until + 1e-6 and end <= self.time + 2.0 * self.settings.cycle + 1e-6:
-                self.aligner.open_bin(self._open_until, end)
-                self._open_until = end
-
-    def _cycle_ticks(self) -> list[TickEnvironment]:
-        end = (self._cycle_number + 1) * self.settings.cycle
-        near = 0.011 * self.settings.step
-        return [env for env in self._environments if env.time + env.dt <= end + near]
-
     def _cycle_is_ready(self, now: float) -> bool:
         """Whether all have reported in the last tick of the cycle, or the source has gone on without them."""
-        ticks = self._cycle_ticks()
+        ticks = self.grid.of_cycle()
         end = ticks[-1].time + ticks[-1].dt
         if now >= end + self.settings.hold:
             return True
         if now < end - 1e-6 or self._expected is None:
             return False
-        last = self.tick + len(ticks) - 1
+        last = self.grid.tick + len(ticks) - 1
         return bool(np.all(self.aligner.reported(last) | ~self._expected))
 
     def _run_cycle(self) -> CycleReport:
         """Predict and analyse one cycle."""
-        ticks = self._cycle_ticks()
+        ticks = self.grid.of_cycle()
         seen = self._late_observations()
         last: Bin | None = None
         reported = np.zeros(self.table.size, dtype=bool)
         if self._seen_nothing_for(LONGEST_GAP):
             self.inputs = None
         for env in ticks:
-            number = self.tick
+            number = self.grid.tick
             bin_ = self.aligner.read(number)
             end = env.time + env.dt
             readings = self.screen.clean(bin_, end, env.dt)
@@ -316,9 +238,7 @@ class Partition:
                 seen[number] = self._observations(bin_, readings)
             self._keep_extras(readings)
             last = bin_ if bin_.number.any() else last
-            self._environments.popleft()
-            self.tick += 1
-            self.time = end
+            self.grid.advance()
         compared = self.filter.compare(seen)
         judgement = self.screen.judge(self.filter, compared, self.time)
         innovation = self.filter.innovation(compared, judgement.excluded)
@@ -329,10 +249,9 @@ class Partition:
         self._drift_due = True
         self.judgement = judgement
         self.counts.cycles += 1
-        self._cycle_number += 1
         if reported.any():
             self._expected = reported
-        self._fill()
+        self.grid.next_cycle()
         return make_report(self, innovation, judgement)
 
     def _seen_nothing_for(self, span: float) -> bool:
@@ -403,8 +322,7 @@ class Partition:
         """Return all that a restart needs."""
         self._drift()
         saved: dict[str, NDArray[Any]] = {
-            "time": np.array(self.time), "tick": np.array(self.tick), "chunk": np.array(self._chunk),
-            "cycle_number": np.array(self._cycle_number), "open_until": np.array(self._open_until),
+            **self.grid.snapshot(),
             "counts": np.array([getattr(self.counts, n) for n in _COUNTS]),
             "settings": np.array([self.settings.members, self.settings.step, self.settings.cycle, self.settings.late]),
             "alarms": np.frombuffer(self.alarms.as_json().encode(), dtype=np.uint8),
@@ -444,8 +362,7 @@ class Partition:
             raise BadInput(
                 f"live: the checkpoint of '{self.name}' is of another case or version ({error}); start without --resume"
             ) from error
-        self.time, self.tick = float(saved["time"]), int(saved["tick"])
-        self._cycle_number, self._open_until = int(saved["cycle_number"]), float(saved["open_until"])
+        self.grid.restore(saved)
         for name, value in zip(_COUNTS, saved["counts"]):
             setattr(self.counts, name, int(value))
         self.alarms.restore(saved["alarms"].tobytes().decode())
@@ -457,19 +374,7 @@ class Partition:
         if "held/time" in saved:
             columns = (np.array(saved[f"held/{n}"]) for n in ("parameter", "time", "value", "quality"))
             self._held = [tuple(columns)]  # type: ignore[list-item]
-        self._restore_ticks()
         self._saved_at = self.time
-
-    def _restore_ticks(self) -> None:
-        """Compute the environment from the present tick on again."""
-        self._environments.clear()
-        self._chunk = int(self.time // SPAN)
-        while len(self._environments) < self._ahead:
-            begin = self._chunk * SPAN
-            for env in self.model.ticks(begin, begin + SPAN):
-                if env.time + env.dt > self.time + 1e-6:
-                    self._environments.append(env)
-            self._chunk += 1
 
     def save(self) -> None:
         """Write a checkpoint, keep the one before it, and drop the part of the journal that both make needless.
@@ -480,19 +385,7 @@ class Partition:
             If the disk is full or cannot be written; the checkpoints and the journal stay.
         """
         assert self.folder is not None and self.journal is not None
-        newest, older = (self.folder / name for name in CHECKPOINTS)
-        aside = self.folder / "checkpoint.new"
-        try:
-            checkpoint.save(aside, self.snapshot())
-            if newest.is_file():
-                newest.replace(older)
-            aside.replace(newest)
-            checkpoint.sync_folder(self.folder)
-        except OSError as error:
-            raise RunFailed(
-                f"{self.folder}: no checkpoint can be written ({error.strerror or error}); what came in is in the "
-                "journal. Make room, then the same command with --resume goes on"
-            ) from error
+        checkpoints.write(self.folder, self.snapshot())
         self.journal.rotate()
         self.journal.forget(self._forgettable)
         self._forgettable, self._saved_at = self.counts.serial, self.time
@@ -513,21 +406,10 @@ class Partition:
             If no checkpoint can be used and the journal does not begin at the start.
         """
         assert self.folder is not None and self.journal is not None
-        unusable: list[str] = []
-        for path in (self.folder / name for name in CHECKPOINTS):
-            if not path.is_file():
-                continue
-            try:
-                saved = checkpoint.load(path)
-            except checkpoint.DamagedCheckpoint as error:
-                unusable.append(str(error))
-                continue
-            if float(saved["time"]) > reached + 1e-3:
-                unusable.append(f"{path}: what was published ends before it, at t = {reached:g} s")
-                continue
+        saved, unusable = checkpoints.read(self.folder, reached)
+        if saved is not None:
             self.restore(saved)
             self._forgettable = self.counts.serial
-            break
         for reason in unusable:
             event(logging.WARNING, "checkpoint not used", reason=reason)
         for serial, samples in self.journal.replay(self.counts.serial):
@@ -539,6 +421,4 @@ class Partition:
             yield from self._take(serial, samples)
 
 
-CHECKPOINTS = ("checkpoint.npz", "checkpoint-before.npz")
-"""The newest, and one to fall back on."""
 _COUNTS = ("cycles", "batches", "serial", "restarts", "backward")

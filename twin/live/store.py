@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from twin.case import Case
 from twin.errors import RunFailed
 from twin.live.alarms import Alarm
-from twin.live.forecast import CAUSES, Forecast
 from twin.live.model import PARAMETERS
+from twin.live.outlook import CAUSES, Forecast
 from twin.live.report import PLACES, CycleReport
 from twin.live.sensors import NAMES
 

@@ -118,8 +118,8 @@ def follow(panel):
     """Return a function that runs a live twin over packets and returns it with its reports."""
     from twin.live.host import Host
     from twin.live.ingest import LiveTwin
-    from twin.live.partition import LiveSettings
     from twin.live.pool import OneProcess
+    from twin.live.settings import LiveSettings
 
     def run(case, data, folder=None, settings=None, forecasts=False, store=None, resume_reports=None):
         host = Host(case, settings or LiveSettings(), folder, panel)

@@ -10,8 +10,8 @@ import pytest
 from twin.errors import BadInput, RunFailed
 from twin.live.host import Host
 from twin.live.ingest import LiveTwin
-from twin.live.partition import LiveSettings
 from twin.live.pool import Cluster
+from twin.live.settings import LiveSettings
 
 SETTINGS = LiveSettings(checkpoint=300.0)
 

@@ -11,8 +11,8 @@ from twin.errors import BadInput
 from twin.live.alarms import Alarm
 from twin.live.folder import claim
 from twin.live.model import PARAMETERS
-from twin.live.partition import LiveSettings
 from twin.live.report import PLACES
+from twin.live.settings import LiveSettings
 from twin.live.store import LiveStore
 from twin.telemetry.dictionary import Dictionary
 

@@ -10,9 +10,9 @@ from tornado.websocket import websocket_connect
 from twin.errors import BadInput
 from twin.live.host import Host
 from twin.live.ingest import LiveTwin
-from twin.live.partition import LiveSettings
 from twin.live.pool import OneProcess
 from twin.live.server import parse_place, start_server
+from twin.live.settings import LiveSettings
 
 
 def serve(case, panel, quiet, read, place="0", token=None):
