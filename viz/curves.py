@@ -116,12 +116,33 @@ PLOTS: tuple[Plot, ...] = (
     ),
     Plot(
         "throttling",
-        "Throttled cards by cause, and throughput",
+        "Cards held back, by cause",
         "share",
         (
-            Curve("throttled_fraction_thermal", "throttled by temperature", VERMILION),
-            Curve("throttled_fraction_power", "throttled by power cap", ORANGE),
-            Curve("throughput_fraction", "throughput", BLUE),
+            Curve("throttled_fraction_thermal", "by temperature", VERMILION),
+            Curve("throttled_fraction_power", "by power", ORANGE),
+            Curve("throttled_fraction_cards", "by failed and missing cards", PURPLE),
+            Curve("throttled_fraction_link", "waiting for data", SKY),
+        ),
+    ),
+    Plot(
+        "throughput",
+        "Throughput: work done over work asked for",
+        "share",
+        (
+            Curve("throughput_fraction", "all jobs", BLUE),
+            Curve("throughput_fraction_training", "training", GREEN, "dashed"),
+            Curve("throughput_fraction_inference", "inference", ORANGE, "dashed"),
+            Curve("throughput_fraction_batch", "batch jobs", PURPLE, "dashed"),
+        ),
+    ),
+    Plot(
+        "margins",
+        "Margins: what is left of radiators and batteries",
+        "share",
+        (
+            Curve("radiator_margin", "spare share of the radiators, lowest module", BLUE),
+            Curve("battery_margin", "battery charge above the lowest allowed, lowest module", GREEN),
         ),
     ),
     Plot(

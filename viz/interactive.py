@@ -55,10 +55,12 @@ def figure(
             line_width=0,
             layer="below",
         )
+    centers = [str(name) for name in result["sub_center"].to_dataset()["sub_center"].values]
+    whose = f"eclipse of {centers[0]}" if sub_center is None and len(centers) > 1 else "eclipse"
     if spans:  # a shape has no legend entry of its own in every reader
         drawing.add_trace(
             go.Scatter(
-                x=[None], y=[None], mode="markers", name="eclipse",
+                x=[None], y=[None], mode="markers", name=whose,
                 marker={"symbol": "square", "size": 11, "color": ECLIPSE_COLOUR},
             )
         )  # fmt: skip

@@ -8,13 +8,17 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+import xarray as xr
 from PIL import Image
 
 from twin.results import locate_result
+from viz.card_maps import SHARES, CardMaps
 from viz.fields import field_names
 from viz.picture import save_module_picture
 from viz.pictures import hottest_index, hottest_module, save_choice, scenes_worth_showing
 from viz.plant_data import PlantData
+from viz.report_throttling import result_has_causes, throttled_places, throttling_section
 from viz.scenes import Choice
 
 WIDTH = 1500
@@ -60,6 +64,54 @@ def scene_section(path: Path) -> str:
             )
             blocks.append(_figure(file, "Module coloured by radiator panel temperature", caption))
     return f"<h2>At the hottest moment</h2>{''.join(blocks)}" if blocks else ""
+
+
+def throttling_words(result: xr.DataTree) -> str:
+    """Return the section about what held the cards back without pictures, empty when the result does not say."""
+    if not result_has_causes(result):
+        return ""
+    data = PlantData(result)
+    return throttling_section(data, throttled_places(data))
+
+
+def throttling_beside(path: Path) -> str:
+    """Return the section about what held the cards back with maps of the worst moment.
+
+    The modules at the moment that the first cause was worst, and down to the racks and cards of the worst module
+    where the run left maps of them.
+    """
+    data = PlantData.open(path)
+    if not result_has_causes(data.result):
+        return ""
+    places = throttled_places(data)
+    if not places:
+        return throttling_section(data, places)
+    worst = places[0]
+    center, paint = data.sub_centers.index(worst.sub_center), data.paint(worst.variable)
+    blocks = []
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "scene.png"
+        if "cards" in scenes_worth_showing(data):
+            save_choice(data, Choice("cards"), file, worst.peak, paint)
+            caption = f"{paint.label}: every module at the moment that it was worst in {worst.sub_center}."
+            blocks.append(_figure(file, f"cards coloured by {worst.variable}", caption))
+        if "racks" in data.scenes and worst.variable in SHARES:
+            save_choice(
+                data, Choice("racks", center, worst.worst), file, _kept_index(data, worst.peak), paint
+            )
+            caption = (
+                f"Inside module {worst.worst} of {worst.sub_center}, the worst one, at the nearest moment that the "
+                "run kept: a block for every rack in the order in which the coolant passes, a square for every card."
+            )
+            blocks.append(_figure(file, f"racks coloured by {worst.variable}", caption))
+    return throttling_section(data, places, "".join(blocks))
+
+
+def _kept_index(data: PlantData, index: int) -> int:
+    """Return the time stamp nearest to `index` at which the run kept every card."""
+    assert data.path is not None
+    times = np.array(CardMaps(data.path).card_times)
+    return data.index_at(float(times[np.abs(times - data.times[index]).argmin()]))
 
 
 def sizing_beside(path: Path) -> str:

@@ -11,7 +11,8 @@ import xarray as xr
 from browser import Page as BrowserPage
 
 from twin.results import open_result, summary
-from viz.report import outline, report_html, show, write_report
+from viz.report import report_html, write_report
+from viz.report_words import outline, show
 
 
 class Page(HTMLParser):
@@ -115,7 +116,7 @@ def test_verdicts_turn_with_the_numbers(result: xr.DataTree) -> None:
     plant = tree["plant"].to_dataset()
     tree["plant"] = xr.DataTree(plant.assign(radiator_margin=plant.radiator_margin - 1.0))
     bad = Page(report_html(tree)).words
-    assert "within 1e-06" in good and "enough radiator" in good
+    assert "of what was absorbed, within 1e-06" in good and "enough radiator" in good
     assert "above 1e-06: do not trust" in bad and "radiator too small" in bad
 
 
@@ -128,6 +129,10 @@ def test_verdicts_turn_with_the_numbers(result: xr.DataTree) -> None:
         (7.2e6, "J", "2 kWh"),
         (np.nan, "W", "–"),
         (12.5, "m2", "12.5 m²"),
+        (2.335e6, "m2", "2.335 km²"),
+        (14_382.0, "h", "14,382 h"),
+        (1.838e12, "bit s-1", "1.838 Tbit/s"),
+        (0.0, "bit s-1", "0 bit/s"),
     ],
 )
 def test_units_as_people_read_them(value: float, units: str, expected: str) -> None:
@@ -136,19 +141,19 @@ def test_units_as_people_read_them(value: float, units: str, expected: str) -> N
 
 def test_case_outline() -> None:
     case = {"orbit": {"altitude": "750 km", "tle": [1, 2]}, "parts": [{"name": "a"}]}
-    assert outline(case) == ["orbit:", "  altitude: 750 km", "  tle: [1, 2]", "parts:", "  -", "    name: a"]
+    assert outline(case) == ["orbit:", "  altitude: 750 km", "  tle: [1, 2]", "parts:", "  - name: a"]
 
 
 def test_report_of_a_result_without_fields(run_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "result.zarr").symlink_to(run_folder / "result.zarr", target_is_directory=True)
     page = Page(write_report(tmp_path).read_text(encoding="utf-8"))
-    assert len(page.links) == 3  # plant, sub-center and cards; no finite element field
+    assert len(page.links) == 4  # what held cards back, plant, sub-center and cards; no finite element field
     assert "Finite element field" not in " ".join(page.words)
     assert open_result(tmp_path).attrs["complete"]
 
 
 def test_scenes_are_in_the_page(page: Page) -> None:
-    assert len(page.links) == 4
+    assert len(page.links) == 5
     assert "Finite element field nearest to that moment" in " ".join(page.words)
 
 

@@ -21,7 +21,10 @@ type Floats = NDArray[np.float64]
 SIZE = (1100, 700)
 """Pixels of the rendering until a browser says how large its view is."""
 
-CHARTS = ("power_balance", "junction_temperatures", "radiator_temperatures", "throttling", "battery_charge")
+CHARTS = (
+    "power_balance", "junction_temperatures", "radiator_temperatures", "throttling", "throughput", "battery_charge",
+    "margins",
+)  # fmt: skip
 """Plots beside the scene, by name; the first is the quantity of the scene itself."""
 
 SELECTION = "#ffffff"
