@@ -36,7 +36,7 @@ RADIATOR = "module_classes.satellite.radiator"
 COARSE = settings(f"{RADIATOR}.mesh_size=0.4 m", f"{RADIATOR}.tube_mesh_size=null")
 TINY = settings(
     f"{RADIATOR}.mesh_size=0.8 m", f"{RADIATOR}.tube_mesh_size=null", f"{RADIATOR}.tubes.count=4",
-    "numerics.exchange=none", "sizing.step=60 s", "sizing.card_step=2 s", "sizing.cards=16", "sizing.days=2",
+    "numerics.exchange=none", "sizing.step=60 s", "sizing.card_step=2 s", "sizing.cards=16", "sizing.days=4",
 )  # fmt: skip
 SHORT = ("--duration", "8 min", "--no-pictures", "--checkpoint-every", "0.2 s")
 FULL = (*TWIN, "run", SATELLITE, *COARSE, *SHORT)
