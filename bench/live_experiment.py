@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from twin.feed.assembly import FeedOptions
     from twin.live.forecast import Forecast
     from twin.live.partition import Partition
-    from twin.live.settings import LiveSettings
     from twin.live.report import CycleReport
+    from twin.live.settings import LiveSettings
     from twin.plant import Plant
     from twin.telemetry.dictionary import Dictionary
 

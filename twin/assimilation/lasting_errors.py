@@ -99,11 +99,19 @@ class LastingErrors:
         share = np.where(seen, 1.0 / np.maximum(self.weight, 1.0), 0.0)
         self.information += share[:, None, None] * (look - self.information)
 
-    def spread(self, prior: ArrayLike) -> Array:
-        """Return the standard deviations that remain of those of the prior (k,), shape (N, k)."""
+    def spread(self, prior: ArrayLike, looks: float = 1.0) -> Array:
+        """Return the standard deviations that remain, (N, k).
+
+        Parameters
+        ----------
+        prior : (k,) array
+            Standard deviations before.
+        looks : float
+            Looks that tell different things: their information adds up, as the errors are no longer all that differs.
+        """
         before = np.asarray(prior, dtype=float)
         # In units of the prior the matrix is well scaled.
-        scaled = before[:, None] * self.information * before
+        scaled = looks * before[:, None] * self.information * before
         diagonal = np.arange(before.size)
         scaled[:, diagonal, diagonal] += 1.0
         return np.asarray(before * np.sqrt(np.linalg.inv(scaled)[:, diagonal, diagonal]))

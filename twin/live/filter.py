@@ -49,11 +49,11 @@ Errors of the model stay alike for some ten cycles, so that ten cycles say littl
 """
 
 
-LOOKS = 100.0
-"""Analyses over which the information of one look at the sensors is averaged: half an orbit or more."""
+ORBIT = 200.0
+"""Analyses over which what sensors tell of the parameters is averaged: an orbit of cycles of 30 s."""
 
-FLOOR = 1.0
-"""Least spread of parameters over what lasting errors of the sensors leave open."""
+LOOKS = 2.0
+"""Looks of an orbit that tell different things: in sunlight, and in the shadow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +155,7 @@ class SubCenterFilter:
         )
         self.inflation = np.ones(modules)
         self.monitor = ConsistencyMonitor(modules)
-        self.lasting = LastingErrors(modules, parameters, LOOKS)
+        self.lasting = LastingErrors(modules, parameters, ORBIT)
         self.past: dict[int, Predicted] = {}
         self.started = -np.inf
         self._power: Array | None = None
@@ -301,7 +301,7 @@ class SubCenterFilter:
         """Return analysed parameters with a part of the prior's spread, and no less than lasting errors leave."""
         bounds = self.model.parameters
         before, after = prior.std(axis=2, ddof=1), analysed.std(axis=2, ddof=1)
-        floor = FLOOR * self.lasting.spread(bounds.spread)
+        floor = self.lasting.spread(bounds.spread, LOOKS)
         wanted = np.maximum(after + RELAXATION * (before - after), floor)
         design = bounds.free(bounds.nominal[None, :, None])[0, :, 0]
         return restore_spread(analysed, wanted, design, bounds.spread)

@@ -109,7 +109,7 @@ class Forecaster:
         charge = (group.battery_state.state_of_charge * group.battery_state.health.capacity_fraction).reshape(
             -1, m
         )
-        power = self.partition.demand["recent"][place]
+        power = self.partition.demand.sustained[place]
         room = plate + group.card.junction_resistance * power / group.design.racks.cards
         order = [int(np.nanargmin(margin)), int(np.argmax(room)), int(np.argmin(charge.mean(axis=1)))]
         order.append(int(np.argsort(margin)[len(margin) // 2]))
@@ -120,27 +120,20 @@ class Forecaster:
         return np.array(chosen)
 
     def _demand(self, chosen: list[NDArray[np.int64]]) -> list[Array]:
-        """Power that the cards of the followed modules ask for [W]: of late; of the orbit where they are held back."""
-        part = self.partition
-        recent, orbit = part.demand["recent"], part.demand["orbit"]
-        held = np.zeros(recent.shape, dtype=bool)
-        for name in ("throttled_fraction_thermal", "throttled_fraction_power"):
-            held |= np.nan_to_num(part.extras[name]) > 0.01
-        demand = np.where(held, np.maximum(recent, orbit), recent)
-        return [demand[place][at] for place, at in zip(part.model.places, chosen)]
+        """Power that the cards of the followed modules ask for [W]."""
+        sustained = self.partition.demand.sustained
+        return [sustained[place][at] for place, at in zip(self.partition.model.places, chosen)]
 
     def _junction_offsets(self, chosen: list[NDArray[np.int64]]) -> list[Array]:
-        """By how much the hottest card is hotter than the mean one, per followed module [K]."""
+        """By how much the hottest card gets hotter than the mean one, per followed module [K]."""
         part = self.partition
-        assert part.inputs is not None
-        out = []
+        hottest, out = part.demand.hottest(), []
         for group, place, at in zip(part.model.groups, part.model.places, chosen):
-            plate = group.now["cold_plate"].reshape(-1, group.members).mean(axis=1)
             heat = group.card_heat.reshape(-1, group.members).mean(axis=1)
             rise = group.card.junction_resistance * heat / group.design.racks.cards
-            gap = part.extras["junction_temperature_max"][place] - plate - rise
             # Spread of power and resistance between cards, three standard deviations of both.
             assumed = 3.0 * rise * np.hypot(group.card.power_spread, group.card.resistance_spread)
+            gap = hottest[place]
             out.append(np.where(np.isnan(gap), assumed, np.maximum(gap, 0.0))[at])
         return out
 

@@ -284,6 +284,14 @@ class SubCenterModel:
         for group, place in zip(self.groups, self.places):
             group.card_heat = (factor[place] * self.card_heat[place, None]).ravel()
 
+    def mean_junction(self) -> Array:
+        """Return the junction temperature of a card with the mean heat, mean of the members, (module,) [K]."""
+        out = []
+        for group in self.groups:
+            rise = group.card.junction_resistance * group.card_heat / group.design.racks.cards
+            out.append((group.now["cold_plate"] + rise).reshape(-1, self.members).mean(axis=1))
+        return np.concatenate(out)
+
     def _heat_of_cards(self, power: Array, dt: float) -> Array:
         """Mean heat from the junctions to the plates over a step: it follows the power with the junctions' time."""
         before = power if self.card_heat is None else self.card_heat

@@ -19,6 +19,7 @@ from twin.errors import BadInput
 from twin.live import checkpoints
 from twin.live.alarms import AlarmBook
 from twin.live.align import Aligner, Bin
+from twin.live.demand import CardDemand
 from twin.live.filter import Observations, SubCenterFilter
 from twin.live.grid import CycleGrid
 from twin.live.group import PanelMaker
@@ -38,9 +39,6 @@ Array = NDArray[np.float64]
 
 LONGEST_GAP = 6.0 * 3600.0
 """Silence that is bridged by the model [s]; after more the state is found anew, with the parameters kept."""
-
-DEMAND_TIMES = {"recent": 600.0, "orbit": 6000.0}
-"""Times over which the power of the cards is averaged [s]."""
 
 FARTHEST = 30.0 * 86400.0
 """A time further ahead than this is no time of a sample [s]."""
@@ -100,7 +98,7 @@ class Partition:
         self.alarms = AlarmBook(self.name)
         self.judgement: Judgement | None = None
         self.extras = {name: np.full(self.model.modules, np.nan) for name in EXTRAS}
-        self.demand: dict[str, Array] = {}
+        self.demand = CardDemand(self.model.modules)
         self.inputs: ModuleInputs | None = None
         self._held: list[Samples] = []
         self._expected: NDArray[np.bool_] | None = None
@@ -231,12 +229,12 @@ class Partition:
             if self.inputs is None:
                 self._begin(env.time, inputs, readings)
             self.inputs = inputs
-            self._follow_demand(inputs.card_power, env.dt)
             known = np.isfinite(readings[self.table.inputs["card_power"]])
             self.filter.predict(number, env, inputs, known)
             if np.isfinite(readings[self.table.place]).any():
                 seen[number] = self._observations(bin_, readings)
             self._keep_extras(readings)
+            self._follow_demand(inputs.card_power, readings, env.dt)
             last = bin_ if bin_.number.any() else last
             self.grid.advance()
         compared = self.filter.compare(seen)
@@ -278,11 +276,11 @@ class Partition:
             values[name] = np.where(np.isnan(new), old, new)
         return ModuleInputs(**values)
 
-    def _follow_demand(self, power: Array, dt: float) -> None:
-        """Keep running means of the cards' power: what forecasts take for the power to come."""
-        for name, span in DEMAND_TIMES.items():
-            mean = self.demand.get(name, power)
-            self.demand[name] = mean - np.expm1(-dt / span) * (power - mean)
+    def _follow_demand(self, power: Array, readings: Array, dt: float) -> None:
+        """Keep what forecasts take for what the cards will ask for."""
+        hottest = readings[self.table.extras["junction_temperature_max"]]
+        held = np.fmax(*(self.extras[f"throttled_fraction_{cause}"] for cause in ("thermal", "power")))
+        self.demand.follow(power, held, hottest - self.model.mean_junction(), dt)
 
     def _guess(self, name: str) -> Array:
         if name == "relay_power":
@@ -318,6 +316,11 @@ class Partition:
 
     # -- keeping ----------------------------------------------------------------------------------
 
+    def _kept(self) -> tuple[tuple[str, SubCenterFilter | Aligner | Screen | CardDemand], ...]:
+        return (
+            ("filter", self.filter), ("aligner", self.aligner), ("screen", self.screen), ("demand", self.demand)
+        )  # fmt: skip
+
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Return all that a restart needs."""
         self._drift()
@@ -327,10 +330,9 @@ class Partition:
             "settings": np.array([self.settings.members, self.settings.step, self.settings.cycle, self.settings.late]),
             "alarms": np.frombuffer(self.alarms.as_json().encode(), dtype=np.uint8),
         }  # fmt: skip
-        for prefix, part in (("filter", self.filter), ("aligner", self.aligner), ("screen", self.screen)):
+        for prefix, part in self._kept():
             saved |= {f"{prefix}/{name}": values for name, values in part.snapshot().items()}
         saved |= {f"extra/{name}": values for name, values in self.extras.items()}
-        saved |= {f"demand/{name}": values for name, values in self.demand.items()}
         if self.inputs is not None:
             saved |= {f"input/{name}": getattr(self.inputs, name) for name in INPUTS}
         if self._expected is not None:
@@ -355,7 +357,7 @@ class Partition:
                 f"{[float(v) for v in saved['settings']]}; give the same ones, or start without --resume"
             )
         try:
-            for prefix, part in (("filter", self.filter), ("aligner", self.aligner), ("screen", self.screen)):
+            for prefix, part in self._kept():
                 start = f"{prefix}/"
                 part.restore({k.removeprefix(start): v for k, v in saved.items() if k.startswith(start)})
         except (KeyError, ValueError) as error:
@@ -367,7 +369,6 @@ class Partition:
             setattr(self.counts, name, int(value))
         self.alarms.restore(saved["alarms"].tobytes().decode())
         self.extras = {name: np.array(saved[f"extra/{name}"]) for name in EXTRAS}
-        self.demand = {n: np.array(saved[f"demand/{n}"]) for n in DEMAND_TIMES if f"demand/{n}" in saved}
         if "input/card_power" in saved:
             self.inputs = ModuleInputs(**{name: np.array(saved[f"input/{name}"]) for name in INPUTS})
         self._expected = np.array(saved["expected"]) if "expected" in saved else None
