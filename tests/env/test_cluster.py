@@ -108,6 +108,33 @@ def test_a_job_that_ends_well_is_not_put_back(checkout: Path) -> None:
     assert not (checkout / "requeued").exists()
 
 
+def test_a_certification_comes_back_the_next_night_with_what_it_was_given(checkout: Path) -> None:
+    shutil.copy(ROOT / "cluster/recertify.sbatch", checkout / "cluster")
+    for name, body in {
+        "bin/sbatch": 'printf "%s\\n" "$@" > submitted',
+        "bin/python": 'echo "$@" >> told; exit 1',
+    }.items():
+        (checkout / name).write_text(f"#!/bin/bash\n{body}\n")
+        (checkout / name).chmod(0o755)
+    env = {
+        "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}",
+        "SLURM_SUBMIT_DIR": str(checkout),
+        "SLURM_JOB_PARTITION": "night",
+        "SLURM_CPUS_PER_TASK": "2",
+        "SLURM_MEM_PER_NODE": "3072",
+        "REPEAT": "1",
+    }
+    words = ["bash", checkout / "cluster/recertify.sbatch", "cases/a.yaml", "cases/b.yaml"]
+    done = subprocess.run(words, cwd=checkout, env=env, check=False)
+    assert done.returncode == 1  # one that fails does not keep the others from being looked at
+    told = (checkout / "told").read_text().splitlines()
+    assert told == ["cluster/recertify.py cases/a.yaml", "cluster/recertify.py cases/b.yaml"]
+    assert (checkout / "submitted").read_text().split() == [
+        "--begin=tomorrow", "--export=ALL", "--partition=night", "--cpus-per-task=2", "--mem=3072",
+        "cluster/recertify.sbatch", "cases/a.yaml", "cases/b.yaml",
+    ]  # fmt: skip
+
+
 def test_the_container_is_made_of_the_inputs_of_the_environment() -> None:
     text = (ROOT / "cluster/dawndusk.def").read_text()
     inside = set(re.findall(r"^    (env/\S+) ", text, re.MULTILINE))
