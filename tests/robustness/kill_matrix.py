@@ -43,7 +43,7 @@ FULL = (*TWIN, "run", SATELLITE, *COARSE, *SHORT)
 REDUCED = (*TWIN, "run", SATELLITE, *TINY, "--thermal", "reduced", *SHORT)
 SIZE = (*TWIN, "size", SATELLITE, *TINY, "--samples", "24", "--no-studies", "--no-pictures", "--workers")
 SWEEP = (*TWIN, "sweep", SATELLITE, *TINY, *settings("mission.duration=4 min"), "--workers", "0")
-FEED = (*TWIN, "feed", SATELLITE, *TINY, "--thermal", "reduced", "--duration", "60 min")
+FEED = (*TWIN, "feed", SATELLITE, *TINY, "--thermal", "reduced", "--duration", "4 h")
 LIVE = (*TWIN, "live", SATELLITE, *TINY, "--from", "{packets}", "--orbits", "0.2", "--workers")
 
 
@@ -195,21 +195,30 @@ def injured(
     place: Place, injury: str, span: tuple[float, float], kills: int, rng: random.Random
 ) -> tuple[int, str]:
     """Injure work until it has had enough, and let it end; return how often, and what went wrong."""
-    struck, tries, damaged = 0, 0, False
+    struck, tries, damaged, early = 0, 0, False, 0
     while True:
         process = place.start(*(["--resume"] if place.out.exists() and tries else []))
         if tries < kills:
             tries += 1
-            # The first blow falls when something is kept; the others anywhere, start and end included.
-            low = span[0] if tries == 1 else 0.5 * span[0]
+            if struck == 0:  # the first blow falls when something is kept
+                while process.poll() is None and not place.begun():
+                    time.sleep(0.01)
+                low, high = 0.0, 0.8 * (span[1] - span[0])
+            else:  # the others anywhere, start and end included
+                low, high = 0.5 * span[0], span[1]
             try:
-                process.wait(rng.uniform(low, span[1]))
+                process.wait(rng.uniform(low, high))
             except subprocess.TimeoutExpired:
                 strike(process, SIGNALS[injury])
                 struck += 1
         _, errors = process.communicate()
         if process.returncode == 0:
-            if tries < kills and not struck:
+            if not struck and early < 5:  # it had ended before the blow: once more from the start
+                early, tries = early + 1, 0
+                place.folder.rename(place.folder.with_name(f"{place.folder.name}-early-{early}"))
+                place.folder.mkdir()
+                continue
+            if not struck:
                 return struck, "it was never struck: it had ended before"
             return struck, "" if injury != "damage" or damaged else "nothing was damaged"
         if "Traceback" in errors:
