@@ -39,16 +39,12 @@ def keep(table: str, key: Sequence[object], row: Mapping[str, object]) -> None:
     """
     with RECORD.with_suffix(".lock").open("w") as lock:  # several kinds may be at work at a time
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _replace(table, key, row)
+        lines = [line for line in _lines() if (line["table"], line["key"]) != (table, list(key))]
+        lines.append({"table": table, "key": list(key), **row})
+        aside = RECORD.with_suffix(".partial")
+        aside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        aside.replace(RECORD)
         write()
-
-
-def _replace(table: str, key: Sequence[object], row: Mapping[str, object]) -> None:
-    lines = [line for line in _lines() if (line["table"], line["key"]) != (table, list(key))]
-    lines.append({"table": table, "key": list(key), **row})
-    aside = RECORD.with_suffix(".partial")
-    aside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    aside.replace(RECORD)
 
 
 def _lines() -> list[dict[str, object]]:
@@ -91,14 +87,7 @@ def write() -> None:
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
         before, rest = text.split(begin)
         after = rest.split(end)[1]
-        with RECORD.with_suffix(".lock").open("w") as lock:  # several kinds may be at work at a time
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _replace(table, key, row)
-        write()
-
-
-def _replace(table: str, key: Sequence[object], row: Mapping[str, object]) -> None:
-    lines = [line for line in _lines() if line["table"] == name]
+        lines = [line for line in _lines() if line["table"] == name]
         text = f"{before}{begin}{table(lines)}\n{end}{after}"
     PAGE.write_text(text, encoding="utf-8")
 
