@@ -4,6 +4,9 @@ Files go beside the fields of the panels, into ``fields/cards``: ``racks-TIME.np
 ``cards-worst.npz`` for the moment of these at which most cards were held back by temperature (and the hottest of
 equal ones), ``cards-last.npz`` for the last of them, ``layout.npz`` for where racks and modules begin. Cards are in
 the order of the run: module by module, rack by rack, in the direction of the coolant.
+
+Temperatures are those of the moment. What held a card back is the share of the ticks in the output interval that ends
+then: a job computes and communicates in turn, and a moment would see only one of them.
 """
 
 from __future__ import annotations
@@ -97,11 +100,27 @@ class CardMaps:
         self._rack_start = np.concatenate(starts)
         rack_start = np.append(self._rack_start, fleet.cards)
         self._cards_of_racks = np.diff(rack_start)
-        self._worst = (-1, 0)
+        self._worst = (-1.0, 0)
+        self._samples = 0
+        self._held = np.zeros((2, fleet.cards), np.uint8)
         if until is not None:
             self._forget_after(until)
         first_rack = np.concatenate([[0], np.cumsum([len(part) for part in starts])])
         _save(folder / "layout.npz", {"rack_start": rack_start, "first_rack": first_rack})
+
+    def look(self) -> None:
+        """Take in what the cards did in the tick that has just ended."""
+        states = card_states(self.fleet)
+        if self._samples == np.iinfo(np.uint8).max:
+            return
+        self._samples += 1
+        for row, code in zip(self._held, (BY_HEAT, BY_POWER)):
+            row += states == code
+
+    def forget(self) -> None:
+        """Begin a new output interval."""
+        self._samples = 0
+        self._held[:] = 0
 
     def write(self, time: float) -> None:
         """Write the maps of now.
@@ -111,24 +130,30 @@ class CardMaps:
         time : float
             Since the start of the run [s].
         """
-        states = card_states(self.fleet)
-        junction = self.fleet.temperature
+        if self._samples == 0:
+            self.look()
+        junction, start, states = self.fleet.temperature, self._rack_start, card_states(self.fleet)
+        by_heat, by_power = self._held
+        per_rack = np.maximum(self._cards_of_racks, 1)
+        sums = [np.add.reduceat(held, start, dtype=np.int64) for held in self._held]
+        broken = np.add.reduceat(states == BROKEN, start, dtype=np.int64)
+        moment = {"time": np.array(time), "samples": np.array(self._samples)}
         racks = {
-            "junction_temperature_max": _counted(np.maximum.reduceat(junction, self._rack_start)),
+            "junction_temperature_max": _counted(np.maximum.reduceat(junction, start)),
             "junction_temperature_mean": _counted(
-                np.add.reduceat(junction, self._rack_start, dtype=np.float64) / self._cards_of_racks
+                np.add.reduceat(junction, start, dtype=np.float64) / per_rack
             ),
-        } | {
-            name: np.add.reduceat(states == code, self._rack_start, dtype=np.int32).astype(np.uint16)
-            for name, code in (
-                ("held_by_temperature", BY_HEAT),
-                ("held_by_power", BY_POWER),
-                ("failed", BROKEN),
-            )
+            "held_by_temperature": (sums[0] / (per_rack * self._samples)).astype(np.float32),
+            "held_by_power": (sums[1] / (per_rack * self._samples)).astype(np.float32),
+            "failed": (broken / per_rack).astype(np.float32),
         }
-        moment = {"time": np.array(time)}
         _save(self.folder / f"racks-{time:014.3f}.npz", moment | racks)
-        cards = moment | {"junction_temperature": _counted(junction), "state": states}
+        cards = moment | {
+            "junction_temperature": _counted(junction),
+            "held_by_temperature": by_heat,
+            "held_by_power": by_power,
+            "failed": states == BROKEN,
+        }
         _save(self.folder / "cards-last.npz", cards)
         found = _badness(cards)
         if found > self._worst:
@@ -145,8 +170,10 @@ class CardMaps:
                 file.unlink()
 
 
-def _badness(cards: Mapping[str, NDArray[Any]]) -> tuple[int, int]:
-    return int((cards["state"] == BY_HEAT).sum()), int(cards["junction_temperature"].max())
+def _badness(cards: Mapping[str, NDArray[Any]]) -> tuple[float, int]:
+    """Return mean number of cards that temperature held back, and the highest temperature in steps."""
+    held = float(cards["held_by_temperature"].sum(dtype=np.int64)) / float(cards["samples"])
+    return held, int(cards["junction_temperature"].max())
 
 
 def _counted(temperature: NDArray[Any]) -> NDArray[np.uint16]:

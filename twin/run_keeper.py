@@ -167,6 +167,13 @@ class Keeper(Witness):
             self.writer.append(time, recorder.take())
             if self._fields_due(time):
                 self._fields(time)
+        self.card_maps.forget()
+
+    def look(self, time: float) -> None:
+        """Note the first time that coolant freezes or boils, and what cards do before fields are written."""
+        super().look(time)
+        if time > self._next_fields - self.simulation.plant.case.numerics.output_interval - 1e-6:
+            self.card_maps.look()
 
     def finish(self) -> None:
         """Complete the files and put them in place; the result comes last, which makes the run complete."""
@@ -232,10 +239,18 @@ def begin(out: Path) -> None:
     (out / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
 
 
-def is_complete(out: Path) -> bool:
-    """Whether a run got as far as to put its result in place, and died while it cleaned up."""
-    has_checkpoint = bool(checkpoint.checkpoints(out / CHECKPOINTS))
-    return has_checkpoint and (out / RESULT).is_dir() and not partial_path(out / RESULT).exists()
+def is_complete(out: Path, case: Case) -> bool:
+    """Whether the result of a case is in place: its run died while it cleaned up, or after that."""
+    if not (out / RESULT).is_dir() or partial_path(out / RESULT).exists():
+        return False
+    folder = out / CHECKPOINTS
+    if folder.is_dir():  # an empty one is that of a run that has begun since
+        return bool(checkpoint.checkpoints(folder))
+    try:
+        written = resolved_case(open_result(out / RESULT))
+    except DawnduskError:
+        return False
+    return not _differences(written, json.loads(json.dumps(case.resolved(), default=str)))
 
 
 def state_to_resume(out: Path, case: Case) -> dict[str, NDArray[Any]] | None:

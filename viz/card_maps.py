@@ -17,15 +17,12 @@ type Floats = NDArray[np.float64]
 STEP = 0.01
 """Step of the temperatures in the files [K]."""
 
-BY_HEAT, BY_POWER, BROKEN = 1, 2, 3
-"""Codes of the state of a card."""
-
 SHARES = {
-    "throttled_fraction_thermal": ("held_by_temperature", BY_HEAT),
-    "throttled_fraction_power": ("held_by_power", BY_POWER),
-    "failed_fraction": ("failed", BROKEN),
+    "throttled_fraction_thermal": "held_by_temperature",
+    "throttled_fraction_power": "held_by_power",
+    "failed_fraction": "failed",
 }
-"""Variables of modules that cards have as yes or no: count in the files of racks, code in those of cards."""
+"""Shares of the modules that are kept by rack and card, and their names in the files."""
 
 JUNCTION = "junction_temperature_max"
 
@@ -41,8 +38,8 @@ class ModuleCards:
     each : bool
         Whether every card has its own value; else it has that of its rack.
     values : (card,) array
-        Junction temperature [K], of the hottest card of the rack where `each` is not so; or what share of the time
-        or of the rack the state holds [1].
+        Junction temperature [K], of the hottest card of the rack where `each` is not so; or the share of the output
+        interval before, as a mean over the rack where `each` is not so [1].
     """
 
     time: float
@@ -115,8 +112,9 @@ class CardMaps:
         cards = slice(self.rack_start[self.first_rack[module]], self.rack_start[self.first_rack[module + 1]])
         if variable == JUNCTION:
             return ModuleCards(moment, True, STEP * _read(file, "junction_temperature")[cards].astype(float))
-        code = SHARES[variable][1]
-        return ModuleCards(moment, True, (_read(file, "state")[cards] == code).astype(float))
+        name = SHARES[variable]
+        samples = 1.0 if name == "failed" else float(_read(file, "samples"))
+        return ModuleCards(moment, True, _read(file, name)[cards].astype(float) / samples)
 
     def rack_series(self, module: int, rack: int, variable: str) -> tuple[Floats, Floats]:
         """Return times [s since start] and values of a rack of a module over the run."""
@@ -138,8 +136,7 @@ class CardMaps:
         file = self._rack_files[number]
         if variable == JUNCTION:
             return STEP * _read(file, name)[racks].astype(float)
-        cards = np.diff(self.rack_start)[racks]
-        return _read(file, SHARES[variable][0])[racks] / np.maximum(cards, 1)
+        return _read(file, SHARES[variable])[racks].astype(float)
 
 
 def has_card_maps(path: Path | None) -> bool:

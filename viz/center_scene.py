@@ -27,6 +27,7 @@ from viz.stage import (
     across,
     add_headlight,
     earth_colours,
+    letters,
     quads_mesh,
     set_colours,
     set_points,
@@ -257,8 +258,8 @@ class CardsScene:
             self._mesh, scalars="colour", rgb=True, lighting=False, reset_camera=False
         )
         plotter.add_point_labels(
-            np.array(self._labels), self.data.sub_centers, text_color="white", font_size=18, shape=None,
-            show_points=False, always_visible=True, reset_camera=False, name="names",
+            np.array(self._labels), self.data.sub_centers, text_color="white", font_size=letters(plotter, 18),
+            shape=None, show_points=False, always_visible=True, reset_camera=False, name="names",
             justification_horizontal="center", justification_vertical="bottom",
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from viz.curves import BLUE, ECLIPSE_COLOUR, SKY, VERMILION, eclipse_spans, time_scale
 from viz.paints import Paint
 from viz.plant_data import PlantData
+from viz.plant_scene import PlantScene
 from viz.plots import house_style
 from viz.stage import CameraPreset, Scene, aim, new_plotter, screen_axes
 
@@ -47,12 +48,20 @@ def render_scene(
     try:
         scene.build(plotter)
         scene.update(index, paint, limits)
-        preset = find_preset(scene, camera)
-        aim(plotter, preset, scene.extent())
+        preset = take_aim(plotter, scene, camera)
         plotter.enable_anti_aliasing("ssaa")
         return np.asarray(plotter.screenshot(return_img=True)), preset
     finally:
         plotter.close()
+
+
+def take_aim(plotter: Any, scene: Scene, camera: str | None) -> CameraPreset:
+    """Point the camera of a plotter at a scene as a preset says; what can turn towards it does."""
+    preset = find_preset(scene, camera)
+    if isinstance(scene, PlantScene):
+        scene.face(preset)
+    aim(plotter, preset, scene.extent())
+    return preset
 
 
 def find_preset(scene: Scene, camera: str | None) -> CameraPreset:
@@ -123,7 +132,7 @@ def _draw_image(
     axis.set_axis_off()
     axis.set_anchor("W")
     right, up = screen_axes(preset.view, preset.up)
-    draw_compass(axis, {name: (float(v @ right), float(v @ up)) for name, v in compass.items()}, (0.13, 0.15))
+    draw_compass(axis, {name: (float(v @ right), float(v @ up)) for name, v in compass.items()}, (0.17, 0.2))
 
 
 def draw_compass(
@@ -157,7 +166,9 @@ def _draw_scale(
     extend: Any = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(below), int(above)]
     figure.colorbar(ScalarMappable(Normalize(low, high), paint.colour_map), cax=bar, extend=extend)
     bar.yaxis.set_ticks_position("left")
-    bar.set_title(f"[{paint.unit}]", fontsize=10, loc="right", fontweight="normal", pad=14 if above else 8)
+    bar.text(
+        -0.5, 1.05 if above else 1.02, f"[{paint.unit}]", transform=bar.transAxes, fontsize=10, ha="right"
+    )
     edges = np.linspace(low, high, 41)
     number, _ = np.histogram(np.clip(shown, low, high), edges)
     counts.barh(0.5 * (edges[1:] + edges[:-1]), number, height=edges[1] - edges[0], color="#9aa7b5")

@@ -17,6 +17,12 @@ type Floats = NDArray[np.float64]
 SIDES = ((1.0, "#1d3f7a", "#8fa8cf"), (-1.0, "#8a8070", "#b9b0a0"))
 """Faces of a solar wing: side of its normal, colour, colour of its lines."""
 
+PARTS = {"radiator": ("panels",), "array": ("wing-0", "wing-1"), "body": ("body",)}
+"""Meshes that take the colour of a quantity of a part."""
+
+PLAIN_PANEL = "#8d96a3"
+"""Colour of panels while another part shows its value."""
+
 
 @dataclass(frozen=True)
 class ModuleScene:
@@ -63,14 +69,44 @@ class ModuleActors:
         plotter.add_light(self._sun)
         plotter.add_light(fill)
         self._meshes = self._make(scene)
+        self._actors: dict[str, Any] = {}
         for name, mesh in self._meshes.items():
             actor = plotter.add_mesh(
                 mesh, show_scalar_bar=False, reset_camera=False, render=False, **_style(name)
             )
-            if name == "panels":
-                self.panels = actor
+            self._actors[name] = actor
+        self.panels = self._actors["panels"]
+        self._usual = {
+            name: (actor.prop.color, actor.prop.ambient, actor.prop.lighting)
+            for name, actor in self._actors.items()
+        }
         self._light(scene.sky)
         self._colour(limits, colour_map)
+
+    def colour_part(self, part: str, colour: tuple[float, float, float] | None) -> None:
+        """Give a part one colour, unlit, and the other parts their own; None: the panels show their field.
+
+        Parameters
+        ----------
+        part : {"radiator", "array", "body"}
+        colour : (red, green, blue), 0 to 1
+        """
+        for name, usual in self._usual.items():
+            self._dress(name, *usual)
+        self.panels.mapper.scalar_visibility = colour is None
+        if colour is None:
+            return
+        self._dress("panels", PLAIN_PANEL, 0.0, False)
+        for name in PARTS[part]:
+            self._dress(name, colour, 0.0, False)
+
+    def _dress(self, name: str, colour: Any, ambient: float, lighting: bool) -> None:
+        look = self._actors[name].prop
+        look.color, look.ambient, look.lighting = colour, ambient, lighting
+
+    def belongs(self, actor: Any) -> bool:
+        """Whether an actor is a part of the module, not scenery."""
+        return any(self._actors[name] is actor for names in PARTS.values() for name in names)
 
     def update(self, scene: ModuleScene, limits: tuple[float, float], colour_map: str) -> None:
         """Show another moment of the same module."""

@@ -41,11 +41,7 @@ class ModuleView:
         self.field_name = field_of_class(data.path, self.class_name)
         # A run writes the field of the first module of each class.
         self.has_field = self.field_name is not None and self._is_first_of_class()
-        self.note = (
-            "field on the finite element mesh of the panels"
-            if self.has_field
-            else "panels in one colour: the value of the module; the run left no field of it"
-        )
+        self.note = ""
         self._scene: ModuleScene | None = None
         self._actors: ModuleActors | None = None
         self._values: Floats = np.empty(0)
@@ -62,8 +58,24 @@ class ModuleView:
         else:
             self._actors.update(self._scene, limits, paint.colour_map)
         field = self._scene.field.temperature
+        plain = None
+        if paint.part != "radiator":
+            plain = tuple((paint.colours(field[:1], limits)[0] / 255.0).tolist())
+        self._actors.colour_part(paint.part, plain)
+        self.note = self._note(paint)
         self.sample = "point" if self.shows_field(paint) else "module"
         self._values = field if self.shows_field(paint) else field[:1]
+
+    def _note(self, paint: Paint) -> str:
+        if self.shows_field(paint):
+            return "field on the finite element mesh of the panels"
+        where = {"radiator": "panels", "array": "solar wings", "body": "body"}[paint.part]
+        why = (
+            "; the run left no field of this module"
+            if paint.part == "radiator" and not self.has_field
+            else ""
+        )
+        return f"{where} in one colour: the value of the module{why}"
 
     def shows_field(self, paint: Paint) -> bool:
         """Whether the panels are coloured by a field, not by one value."""
@@ -131,9 +143,9 @@ class ModuleView:
 
     def picked(self, actor: Any, cell: int, position: Floats) -> Pick | None:
         """Return the point of the field that was hit; without a field the module."""
-        if self._actors is None or self._scene is None or actor is not self._actors.panels:
+        if self._actors is None or self._scene is None or not self._actors.belongs(actor):
             return None
-        if self.sample != "point":
+        if self.sample != "point" or actor is not self._actors.panels:
             return Pick(self.center, self.module)
         mesh = actor.mapper.dataset
         return Pick(

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from twin.errors import BadInput, RunFailed
-from viz.compose import find_preset
+from viz.compose import take_aim
 from viz.paints import Paint
 from viz.plant_data import PlantData
-from viz.stage import Scene, aim, new_plotter
+from viz.stage import Scene, new_plotter
 
 MOVIE_FORMATS = (".gif", ".mp4")
 BAND = 66
@@ -90,7 +90,7 @@ def save_movie(
         for number, index in enumerate(indices.tolist()):
             scene.update(index, paint, limits)
             if number == 0:
-                aim(plotter, find_preset(scene, camera), scene.extent())
+                take_aim(plotter, scene, camera)
             image = np.asarray(plotter.screenshot(return_img=True))
             pictures.append(_with_caption(image, data, index, paint, limits))
             if advance is not None:

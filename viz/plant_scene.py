@@ -21,6 +21,7 @@ from viz.stage import (
     across,
     add_headlight,
     earth_colours,
+    letters,
     quads_mesh,
     set_colours,
     set_points,
@@ -34,6 +35,10 @@ SCALE = 1e-6
 """Scene units per metre."""
 
 LIT, DARK = "#f2c14e", "#7d8aa3"
+LINK = "#54e0a8"
+SHADOW = (143, 163, 200, 96)
+"""Colour of the umbra at the Earth [RGBA]."""
+
 TILT = np.deg2rad(22.0)
 """Angle of the camera from the normal of the orbit: with less than 26 degrees nothing is behind the Earth."""
 
@@ -65,6 +70,8 @@ class PlantScene:
             self._modules.append(members)
             self._tiles.append(self._map(center, members))
         self._values: Floats = np.empty(0)
+        self._facing: CameraPreset | None = None
+        self._moment: Moment | None = None
 
     def build(self, plotter: Any) -> None:
         """Add the meshes to an empty plotter."""
@@ -79,9 +86,10 @@ class PlantScene:
         self._graticule = _graticule(1.002 * radius)
         self._graticule_points = np.array(self._graticule.points, dtype=np.float64)
         plotter.add_mesh(self._graticule, color="#dfe9f5", opacity=0.45, line_width=1, lighting=False)
-        self._shadow = pv.PolyData()
+        air = pv.Sphere(radius=1.018 * radius, theta_resolution=120, phi_resolution=80)
+        plotter.add_mesh(air, color="#6fa8dc", opacity=0.35, lighting=False, culling="front")
         self._shadow = _cone_mesh()
-        plotter.add_mesh(self._shadow, color="#8fa3c8", opacity=0.16, lighting=False)
+        plotter.add_mesh(self._shadow, scalars="colour", rgb=True, lighting=False)
         self._orbit = pv.MultipleLines(np.zeros((181, 3)) + np.linspace(0, 1e-3, 181)[:, None])
         plotter.add_mesh(self._orbit, color="#9fb4d4", line_width=2, lighting=False)
         self._sun = pv.Arrow(
@@ -105,7 +113,7 @@ class PlantScene:
 
     def update(self, index: int, paint: Paint, limits: tuple[float, float]) -> None:
         """Move and colour everything for a time stamp."""
-        moment = self.data.moment(index)
+        self._moment = moment = self.data.moment(index)
         self._place(moment)
         values = self.data.values_at(paint.variable, index)
         self._values = np.concatenate([values[c][m] for c, m in enumerate(self._modules)])
@@ -117,22 +125,26 @@ class PlantScene:
         sun = self._first.sun
         north = np.array([0.0, 0.0, 1.0])
         view = unit(np.cos(TILT) * normal + np.sin(TILT) * away)
-        side = unit(across(np.cross(normal, sun), sun, north))
+        behind = unit(0.94 * across(np.cross(normal, sun), sun, north) + 0.34 * normal)
         return [
             CameraPreset("orbit", view, across(north, view, normal), parallel=True, fill=(0.96, 0.96)),
-            CameraPreset("sun", sun, across(north, sun, normal)),
-            CameraPreset("shadow", unit(0.94 * side + 0.34 * normal), across(north, side, sun)),
-            CameraPreset("north", north, across(normal, north, sun)),
+            CameraPreset("sun", sun, across(north, sun, normal), parallel=True, fill=(0.96, 0.96)),
+            CameraPreset("shadow", behind, across(north, behind, sun), parallel=True, fill=(0.96, 0.96)),
+            CameraPreset("north", north, across(normal, north, sun), parallel=True, fill=(0.96, 0.96)),
         ]
+
+    def face(self, preset: CameraPreset) -> None:
+        """Turn the maps towards a camera."""
+        self._facing = preset
+        if self._moment is not None:
+            self._place_maps(self._moment)
 
     def extent(self) -> Floats:
         """Return points that must be in the picture."""
-        normal, away = self._normal(self._first)
-        view = unit(np.cos(TILT) * normal + np.sin(TILT) * away)
-        # Maps are moved outwards in the plane of the usual picture.
+        # Maps are moved outwards in the plane of the picture.
+        preset = self._facing or self.presets()[0]
         reach = self._orbit_radius + 1.32 * self._edge
-        a = across(np.array([0.0, 0.0, 1.0]), view, normal)
-        b = np.cross(view, a)
+        a, b = preset.up, np.cross(preset.view, preset.up)
         angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)[:, None]
         sun = (1.04 * SCALE * self._first.earth_radius + 0.42 * self._orbit_radius) * self._first.sun
         return np.concatenate([reach * (np.cos(angle) * a + np.sin(angle) * b), sun[None]])
@@ -200,35 +212,49 @@ class PlantScene:
         start = 1.04 * SCALE * moment.earth_radius * moment.sun
         set_points(self._sun, start + length * (self._sun_points @ frame))
         self._plotter.add_point_labels(
-            [start + 1.08 * length * moment.sun], ["Sun"], name="sun-label", text_color="#ffd54a", font_size=20,
+            [start + 1.08 * length * moment.sun], ["Sun"], name="sun-label", text_color="#ffd54a",
+            font_size=letters(self._plotter, 19),
             shape=None, show_points=False, always_visible=True, reset_camera=False, render=False,
         )  # fmt: skip
 
     def _place_maps(self, moment: Moment) -> None:
-        preset = self.presets()[0]
+        preset = self._facing or self.presets()[0]
         right = unit(np.cross(preset.up, preset.view))
         frame = np.array([right, np.cross(preset.view, right), preset.view])
-        corners, labels, words = [], [], []
+        corners, centres, labels, words = [], [], [], []
         for center, flat in enumerate(self._tiles):
             place = SCALE * moment.position[center]
             outward = unit(across(place, preset.view, right))
-            offset = place + outward * 0.72 * self._edge + preset.view * self._edge
+            # In front of everything, so that neither Earth nor orbit hide a map.
+            depth = 1.05 * self._orbit_radius - float(place @ preset.view)
+            offset = place + outward * 0.72 * self._edge + preset.view * depth
             corners.append(offset + flat.reshape(-1, 3) @ frame)
+            centres.append(offset)
             half = 0.515 * self._edge
             square = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0], [-1, -1, 0]]) * half
             set_points(self._frames[center], offset + square @ frame)
             lit = float(moment.illuminated_fraction[center])
             self._frame_actors[center].prop.color = LIT if lit > 0.5 else DARK
             state = "" if lit > 1 - 1e-6 else " · in shadow" if lit < 1e-6 else " · in penumbra"
-            labels.append(offset + 0.60 * self._edge * frame[1])
+            # On the side away from the Earth, where neither dots nor links are.
+            below = float(outward @ frame[1]) < -0.5
+            labels.append(offset + (-0.70 if below else 0.55) * self._edge * frame[1])
             words.append(f"{self.data.sub_centers[center]}{state}")
+        self._covered = np.array(centres) @ frame.T, frame
         set_points(self._maps, np.concatenate(corners))
         set_points(self._dots, SCALE * moment.position)
         self._plotter.add_point_labels(
-            np.array(labels), words, name="names", text_color="white", font_size=18 if len(labels) <= 8 else 13,
+            np.array(labels), words, name="names", text_color="white",
+            font_size=letters(self._plotter, 18 if len(labels) <= 8 else 13),
             shape=None, show_points=False, always_visible=True, reset_camera=False, render=False,
             justification_horizontal="center", justification_vertical="bottom",
         )  # fmt: skip
+
+    def _behind_a_map(self, place: Floats) -> bool:
+        """Whether a label here would lie over a map."""
+        centres, frame = self._covered
+        apart = np.abs(centres - frame @ place)[:, :2].max(axis=1)
+        return bool((apart < 0.62 * self._edge).any())
 
     def _place_links(self, moment: Moment) -> None:
         import pyvista as pv
@@ -245,16 +271,32 @@ class PlantScene:
             a, b = SCALE * start, SCALE * end
             length = float(np.linalg.norm(b - a))
             ends += [a, b if np.linalg.norm(b) < 3 * self._orbit_radius else a + (b - a) * reach / length]
+        relays = self.data.relay_satellites(moment)
+        far = [(ends[2 * k + 1], _nearest_name(relays, end)) for k, (_, end) in enumerate(links) if relays]
+        far = [(place, name) for place, name in far if name and not self._behind_a_map(place)]
+        if far:
+            self._plotter.add_point_labels(
+                np.array([place for place, _ in far]), [f"to {name}" for _, name in far], name="relays",
+                text_color=LINK, font_size=letters(self._plotter, 13), shape=None, show_points=False,
+                always_visible=True, reset_camera=False, render=False, justification_horizontal="center",
+            )  # fmt: skip
+        else:
+            self._plotter.remove_actor("relays-labels", render=False)
         mesh = pv.line_segments_from_points(np.array(ends))
         self._link_actor = self._plotter.add_mesh(
             mesh,
-            color="#54e0a8",
-            line_width=2,
+            color=LINK,
+            line_width=3,
             lighting=False,
             name="links",
             reset_camera=False,
             render=False,
         )
+
+
+def _nearest_name(places: Mapping[str, Floats], end: Floats) -> str | None:
+    """Return the name of the place at `end`, None when there is none within a kilometre."""
+    return next((name for name, place in places.items() if np.linalg.norm(place - end) < 1e3), None)
 
 
 def _graticule(radius: float) -> Any:
@@ -283,7 +325,13 @@ def _cone_mesh() -> Any:
     k = np.arange(_AROUND)
     following = (k + 1) % _AROUND
     faces = np.stack([k, following, following + _AROUND, k + _AROUND], axis=1)
-    return pv.PolyData.from_regular_faces(np.random.default_rng(0).random((2 * _AROUND, 3)), faces)
+    mesh = pv.PolyData.from_regular_faces(np.random.default_rng(0).random((2 * _AROUND, 3)), faces)
+    # Dense at the Earth, gone where it is no longer drawn: the true cone goes on for a million kilometres.
+    opacity = np.repeat([SHADOW[3], 0], _AROUND)
+    mesh.point_data["colour"] = np.column_stack([np.tile(SHADOW[:3], (2 * _AROUND, 1)), opacity]).astype(
+        np.uint8
+    )
+    return mesh
 
 
 def _umbra(moment: Moment, scale: float, length: float) -> Floats:

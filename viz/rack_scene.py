@@ -13,7 +13,7 @@ from viz.assembly import array_centres, grid_shape, tile_quads
 from viz.card_maps import JUNCTION, SHARES, CardMaps
 from viz.paints import Paint, value_limits
 from viz.plant_data import PlantData
-from viz.stage import CameraPreset, Pick, quads_mesh, set_colours, unit
+from viz.stage import CameraPreset, Pick, letters, quads_mesh, set_colours, unit
 
 type Floats = NDArray[np.float64]
 
@@ -61,8 +61,9 @@ class RackScene:
         )
         plotter.add_point_labels(
             self._labels, [f"rack {number}" for number in range(len(self._labels))], text_color="white",
-            font_size=13 if len(self._labels) <= 32 else 8, shape=None, show_points=False, always_visible=True,
-            reset_camera=False, name="names", justification_horizontal="center", justification_vertical="bottom",
+            font_size=letters(plotter, 13 if len(self._labels) <= 32 else 8), shape=None, show_points=False,
+            always_visible=True, reset_camera=False, name="names", justification_horizontal="center",
+            justification_vertical="bottom",
         )  # fmt: skip
 
     def update(self, index: int, paint: Paint, limits: tuple[float, float]) -> None:
@@ -133,7 +134,7 @@ class RackScene:
         return paint.variable == JUNCTION or paint.variable in SHARES
 
     def _rack_word(self) -> str:
-        return "hottest card" if self._variable == JUNCTION else "share of cards"
+        return "hottest card" if self._variable == JUNCTION else "mean over its cards"
 
     def _lay_out(self, racks: int) -> tuple[Floats, Floats]:
         """Return the corners of all cards, shape (card, 4, 3), and the places of the names of the racks."""

@@ -168,6 +168,11 @@ def fit(points: Floats, preset: CameraPreset, view_angle: float, aspect: float) 
     return focus, distance
 
 
+def letters(plotter: Any, size: float) -> int:
+    """Return the font size that reads like `size` in a picture of 1000 pixels."""
+    return round(max(9.0, size * min(2.0, plotter.window_size[0] / 1000.0)))
+
+
 def screen_axes(view: Floats, up: Floats) -> tuple[Floats, Floats]:
     """Return the unit vectors to the right and upwards on the screen of a camera in direction `view`."""
     right = np.cross(up, view)

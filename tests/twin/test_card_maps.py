@@ -62,8 +62,30 @@ def test_racks_are_sums_over_their_cards(tmp_path):
     assert np.allclose(0.01 * racks["junction_temperature_max"], [part.max() for part in each], atol=0.006)
     assert np.allclose(0.01 * racks["junction_temperature_mean"], [part.mean() for part in each], atol=0.006)
     assert np.allclose(0.01 * cards["junction_temperature"], fleet.temperature, atol=0.006)
-    held = [int((part == BY_HEAT).sum()) for part in np.split(card_states(fleet), layout["rack_start"][1:-1])]
-    assert racks["held_by_temperature"].tolist() == held and sum(held) > 0
+    held = [(part == BY_HEAT).mean() for part in np.split(card_states(fleet), layout["rack_start"][1:-1])]
+    assert racks["held_by_temperature"] == pytest.approx(held) and sum(held) > 0
+
+
+def test_shares_are_over_the_interval(tmp_path):
+    """A job that rests every second tick: the maps know the share of time, as the fleet counts it."""
+    fleet, _ = small_fleet([300.0, CARD.target_temperature - 12.0, 300.0], activity=0.9)
+    maps, counted = CardMaps(tmp_path, fleet, [8, 8, 8]), np.zeros(3)
+    maps.forget()
+    for k in range(40):
+        activity = 0.9 if k % 2 else 0.0
+        tick = fleet.advance(1.0, 10, [activity], [300.0, CARD.target_temperature - 12.0, 300.0])
+        counted += tick.throttled_fraction_thermal / 40
+        maps.look()
+    maps.write(400.0)
+    racks = np.load(tmp_path / "racks-0000000400.000.npz")["held_by_temperature"]
+    assert 0.2 < counted[1] < 0.8
+    assert racks == pytest.approx(counted, abs=0.08)
+    maps.forget()
+    fleet.temperature[:] = 300.0
+    fleet.advance(1.0, 10, [0.0], 300.0)
+    maps.look()
+    maps.write(500.0)
+    assert np.load(tmp_path / "racks-0000000500.000.npz")["held_by_temperature"].max() == 0.0
 
 
 def test_the_worst_moment_stays(tmp_path):

@@ -186,6 +186,7 @@ def write_maps(folder: Path, side: int, times: tuple[float, ...]) -> None:
         fleet.temperature[first + SLOTS * rack + number] = 357.0 - k
         slow = slice(first + SLOTS * rack, first + SLOTS * rack + SLOTS // 4)
         fleet.mean_pace[slow], fleet.status[slow] = 0.5, 1
+        maps.forget()
         maps.write(time)
 
 

@@ -80,6 +80,8 @@ def test_a_quantity_that_cards_do_not_have_is_that_of_the_module(data: PlantData
 class _Nothing:
     """A plotter that draws nothing."""
 
+    window_size = (400, 300)
+
     def add_mesh(self, *_: object, **__: object) -> None: ...
 
     def add_point_labels(self, *_: object, **__: object) -> None: ...

@@ -185,3 +185,31 @@ def test_movie_moves(data: PlantData, tmp_path: Path) -> None:
             movie.seek(number)
             frames.append(np.asarray(movie.convert("RGB")).astype(int))
     assert all(np.abs(a - b).max() > 100 for a, b in pairwise(frames))
+
+
+@pytest.mark.parametrize(
+    ("variable", "part"), [("battery_soc", "body"), ("solar_array_temperature", "array")]
+)
+def test_a_module_shows_a_value_at_the_part_that_has_it(data: PlantData, variable: str, part: str) -> None:
+    """Cards are in the body, cells on the wings: panels do not take their colours."""
+    paint, scene = data.paint(variable), make_scene(data, Choice("module", *HOTTEST))
+    limits = scene.limits(paint)
+    image, _ = render_scene(scene, INDEX, paint, limits, size=(600, 400))
+    colour = paint.colours(data.values_at(variable, INDEX)[HOTTEST], limits).astype(int)
+    painted = np.abs(image.astype(int) - colour).max(axis=2) <= 2
+    assert 0.002 < painted.mean() < (0.03 if part == "body" else 0.2)
+    assert part in scene.note or "solar wings" in scene.note
+    plain = np.abs(image.astype(int) - np.array([0x8D, 0x96, 0xA3])).max(axis=2) <= 2
+    assert plain.mean() > 0.01, "the panels stay grey"
+
+
+@pytest.mark.parametrize("camera", ["orbit", "sun", "shadow", "north"])
+def test_every_map_is_seen_from_every_camera(data: PlantData, camera: str) -> None:
+    """No camera of the plant has a map behind the Earth or out of the picture."""
+    paint, scene = data.paint("panel_temperature_mean"), make_scene(data, Choice("plant"))
+    limits = scene.limits(paint)
+    image, _ = render_scene(scene, INDEX, paint, limits, camera, size=(900, 600))
+    values = data.values_at("panel_temperature_mean", INDEX)
+    for center in range(4):
+        hottest = paint.colours(np.array([np.nanmax(values[center])]), limits)[0].astype(int)
+        assert (np.abs(image.astype(int) - hottest).max(axis=2) <= 3).any(), data.sub_centers[center]

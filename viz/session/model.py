@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from viz.compose import find_preset, spread_over_modules
+from viz.compose import spread_over_modules, take_aim
 from viz.curves import PLOT_BY_NAME, thin_out
 from viz.plant_data import PlantData
 from viz.scenes import Choice, make_scene, usual_paint, usual_scene
 from viz.session.charts import dark, quantity_figure, stock_figure
 from viz.session.live import LivePlant
-from viz.stage import Pick, Scene, aim, new_plotter
+from viz.stage import Pick, Scene, new_plotter
 
 type Floats = NDArray[np.float64]
 
@@ -77,11 +77,11 @@ class SessionModel:
         """Show another scene; what is selected stays selected."""
         scene = make_scene(self.data, choice)  # may refuse: then nothing has changed
         # A scene has its own quantity, until another one is chosen that it shows as well.
-        kind_changed = choice.scene != self.choice.scene
+        unchanged = self.paint == usual_paint(self.data, self.choice.scene)
         self.choice, self._scene = choice, scene
         if self.selected is not None:
             self.selected = Pick(self.selected.sub_center, self.selected.module)
-        if kind_changed and self.paint == usual_paint(self.data, "plant"):
+        if unchanged:
             self.paint = usual_paint(self.data, choice.scene)
         self.plotter.clear_actors()
         self.plotter.remove_all_lights()
@@ -92,7 +92,7 @@ class SessionModel:
 
     def look(self, camera: str | None) -> None:
         """Move the camera to a preset, the usual one for None."""
-        aim(self.plotter, find_preset(self._scene, camera), self._scene.extent())
+        take_aim(self.plotter, self._scene, camera)
         self._aimed = (camera, tuple(self.plotter.camera.position))
 
     def hurry(self) -> None:
