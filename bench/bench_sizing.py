@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +59,7 @@ def main() -> None:
     )
     parser.add_argument("--case", default="cases/gigawatt.yaml")
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--chunk", type=int, default=125)
+    parser.add_argument("--chunk", type=int, default=250)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
     case = Case.load(options.case)
@@ -68,7 +67,7 @@ def main() -> None:
     for design in case.module_classes.values():
         panels(design)
     panels = panels.without_progress()
-    found = replace(design_case(case))
+    found = design_case(case)
     draws = draw(case.sizing.uncertainty.variables, options.samples, case.mission.seed)
     pilot = {name: values[:48] for name, values in draws.items()}
     first = size_chunk(case, panels, 0, found, 0.0, 0, pilot, np.full(48, 0.85))

@@ -20,7 +20,7 @@ from twin.card_model import leakage_power
 from twin.case import Case
 from twin.case.module_class import ModuleClass, ModuleSpread
 from twin.ensemble_cards import CardLots, SampledFleet
-from twin.ensemble_kinds import clock_of, jobs_of, kinds_of
+from twin.ensemble_kinds import clock_of, jobs_of, kinds_of, paces_of
 from twin.ensemble_outcome import FleetWatch, OrbitOutcome, OrbitRecord
 from twin.ensemble_samples import DesignOrbit, Samples, mixed_ticks, module_variation
 from twin.ensemble_surfaces import SampledSurfaces
@@ -73,6 +73,7 @@ class Ensemble:
         cards: int = 48,
     ):
         self.case, self.center, self.count, self.when = case, center, count, when
+        self._panels, self._cards = panels, cards
         self.kinds = kinds_of(case, center)
         base = reference_orbit(case).shifted(case.sub_centers[center].phase)
         self.orbit = base
@@ -132,23 +133,33 @@ class Ensemble:
         count, jobs = self.count, jobs_of(self.case)
         self.jobs = tuple(jobs)
         self.clock = clock_of(jobs)
-        row, held, share = [], [], []
+        paces = paces_of(self.case, self.kinds)
+        population = sum(kind.count * kind.design.racks.cards for kind in self.kinds)
+        lots: list[tuple[int, int, int, float, int]] = []
         for number, kind in enumerate(self.kinds):
             for sample in range(count):
+                row = number * count + sample
                 for index, part in kind.jobs:
-                    row.append(number * count + sample)
-                    held.append(-1 if index < 0 else sample * len(jobs) + index)
-                    share.append(part)
-        self.lots = CardLots(np.array(row), np.array(held), np.array(share))
-        population = sum(kind.count * kind.design.racks.cards for kind in self.kinds)
+                    if index < 0:
+                        lots.append((row, -1, -1, part, population))
+                        continue
+                    pace = paces.place[number, index]
+                    together = min(paces.cards[pace], population)
+                    lots.append(
+                        (row, sample * len(jobs) + index, sample * paces.count + pace, part, together)
+                    )
+        row_, job, pace_, share, each = (np.array(column) for column in zip(*lots))
+        self.lots = CardLots(row_, job, pace_, share, each)
         self.cards_per_row = np.repeat([kind.design.racks.cards for kind in self.kinds], count)
+        # The job of every pace, of all samples.
+        sample_jobs = len(jobs) * np.arange(count)[:, None]
+        self._job_of_pace = (sample_jobs + np.array(paces.job, dtype=np.int64)).ravel()
         self.fleet = SampledFleet(
             [group.card for group in self.groups for _ in range(count)],
             self.cards_per_row,
             self.lots,
-            count * len(jobs),
+            count * paces.count,
             cards,
-            population,
         )
 
     def _vary(self, samples: Samples) -> None:
@@ -170,6 +181,12 @@ class Ensemble:
         for group in self.groups:
             group.vary(module_variation(samples, self.count))
         self._vary(samples)
+
+    def part(self, places: Ints) -> Ensemble:
+        """Return an ensemble of some of the samples."""
+        when = replace(self.when, of_sample=self.environment_of[places], load_time=self.load_time[places])
+        some = self.samples.take(places, self.count)
+        return Ensemble(self.case, self.center, some, places.size, when, self._panels, self._cards)
 
     def area_bounds(self) -> tuple[Array, Array]:
         """Return the smallest and largest factors on the area for which the reduced panels were trained, (sample,)."""
@@ -294,7 +311,7 @@ class Ensemble:
         steps = max(1, int(np.ceil(tick.dt / self.card_step - 1e-9)))
         length = tick.dt / steps
         plate = np.concatenate([group.temperature["cold_plate"] for group in self.groups])
-        activity = self.activity_of(tick.time, length, steps)
+        activity = self.activity_of(tick.time, length, steps)[:, self._job_of_pace]
         cards = self.fleet.advance(length, steps, activity, plate, np.concatenate(caps))
         done = [
             group.advance(tick, faces, point, cap, cards, relay)

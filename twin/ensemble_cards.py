@@ -3,8 +3,11 @@
 A module of a study holds as many cards as in the plant, but only some dozens are computed for every job on it. They
 lie at quantiles of *severity*, the factor on the junction's rise: strata of probability 0 to 99 %, 99 to 99.99 % and
 beyond, so that a throttled share of 1e-4 is seen. Two cards more, without weight, are the hottest and the hungriest of
-the sub-center: one of them sets the pace of synchronous jobs. All modules hold the same cards: what differs between
-samples is what was sampled.
+those that keep pace with each other: one of them sets the pace of their job. All modules hold the same cards: what
+differs between samples is what was sampled.
+
+A job whose hottest card is slowed by its temperature waits for it: the card-hours that all of its cards lose by that
+are held back by temperature as much as those of the cards that are hot.
 """
 
 from __future__ import annotations
@@ -103,17 +106,26 @@ class CardLots:
         Row (module) of each lot, ascending.
     job : int array
         Job on it, −1 for idle cards.
+    pace : int array
+        Cards of the same number wait for the slowest of them, −1 for idle cards: those of a job, or of a replica.
     share : array
         Share of the row's cards; those of a row sum to 1.
+    population : int array
+        Cards of a lot's pace in the plant, among which the hottest one is sought.
     """
 
     row: Ints
     job: Ints
+    pace: Ints
     share: Array
+    population: Ints
 
 
 class SampledFleet:
     """The cards of many modules, each by its `CardSample`.
+
+    After :meth:`advance`, `lot_throttled` is the share of the card-hours of each lot that temperature took: cards held
+    back, or all of them waiting for the hottest.
 
     Parameters
     ----------
@@ -122,12 +134,10 @@ class SampledFleet:
     cards_per_row : (row,) int array
         Cards of each module in the plant.
     lots : CardLots
-    jobs : int
-        Number of jobs.
+    paces : int
+        Number of paces.
     per_lot : int
         Cards computed for each lot.
-    population : int
-        Cards among which the hottest one is sought: those of the sub-center.
     """
 
     def __init__(
@@ -135,20 +145,20 @@ class SampledFleet:
         cards: Sequence[CardParameters],
         cards_per_row: Ints,
         lots: CardLots,
-        jobs: int,
+        paces: int,
         per_lot: int,
-        population: int,
     ):
         self.lots, self.cards_per_row = lots, np.asarray(cards_per_row)
-        self.rows, self.jobs = len(cards), jobs
-        kinds: dict[CardParameters, int] = {}
-        kind_of_row = np.array([kinds.setdefault(card, len(kinds)) for card in cards])
-        samples = [CardSample.of(card, per_lot, population) for card in kinds]
+        self.rows, self.paces = len(cards), paces
+        kinds: dict[tuple[CardParameters, int], int] = {}
+        lot_kind = np.array(
+            [kinds.setdefault((cards[r], int(n)), len(kinds)) for r, n in zip(lots.row, lots.population)]
+        )
+        samples = [CardSample.of(card, per_lot, population) for card, population in kinds]
         counts = samples[0].counts
         self.strata, self.weights = counts.size, samples[0].weights
-        lot_kind = kind_of_row[lots.row]
         # Without a spread within a kind the factors of the fleet are 1, and the sample's are put in their place.
-        even = [replace(card, power_spread=0.0, resistance_spread=0.0) for card in kinds]
+        even = [replace(card, power_spread=0.0, resistance_spread=0.0) for card, _ in kinds]
         self.fleet = CardFleet(even, np.tile(counts, lots.row.size), np.repeat(lot_kind, self.strata))
         table_power = np.stack([s.power_factor for s in samples])
         table_resistance = np.stack([s.resistance_factor for s in samples])
@@ -157,7 +167,7 @@ class SampledFleet:
         self._resistance = self.fleet.resistance_factor.copy()
         self._per_lot = int(counts.sum())
         self._counts = np.tile(counts, lots.row.size)
-        self.fleet.assign(np.repeat(lots.job, self._per_lot).astype(np.int32), jobs)
+        self.fleet.assign(np.repeat(lots.pace, self._per_lot).astype(np.int32), paces)
         self.vary(np.ones(self.rows), np.ones(self.rows))
         self.lot_throttled = np.zeros(lots.row.size)
         # The 99 % quantile lies between the last card of the first stratum and the first of the second.
@@ -175,6 +185,17 @@ class SampledFleet:
         cards = self.fleet.temperature.reshape(-1, self._per_lot)
         last = int(self._counts[0])
         return (1.0 - self._between) * cards[:, last - 1] + self._between * cards[:, last]
+
+    def _waiting(self) -> Array:
+        """Share of its pace that every lot loses because the hottest card of its pace is slower than the hungriest.
+
+        Power holds back the hungriest card most: what the hottest one loses more than it, it loses by temperature.
+        """
+        extremes = self.fleet.mean_pace.reshape(-1, self._per_lot)[:, -2:].astype(float)
+        busy = self.lots.pace >= 0
+        lost = np.zeros(self.paces)
+        np.maximum.at(lost, self.lots.pace[busy], (extremes[:, 1] - extremes[:, 0])[busy])
+        return np.where(busy, lost[self.lots.pace], 0.0) if self.paces else np.zeros(busy.size)
 
     def vary(self, power: Array, resistance: Array) -> None:
         """Multiply power and junction resistance of all cards of a row, factors (row,)."""
@@ -200,7 +221,7 @@ class SampledFleet:
         dt : float
             Sub-step [s].
         steps : int
-        activity : (steps, job) array
+        activity : (steps, pace) array
         plate, cap : (row,) arrays
             Cold plates [K], and power that the cards of a row may draw [W]; every card may draw its share of it.
         """
@@ -218,8 +239,7 @@ class SampledFleet:
         def fold(values: Array) -> Array:
             return values.reshape(-1, strata)
 
-        lot_mean = fold(tick.throttled_fraction_thermal) @ self.weights
-        self.lot_throttled = lot_mean
+        self.lot_throttled = np.maximum(fold(tick.throttled_fraction_thermal) @ self.weights, self._waiting())
         hottest, upper, median = np.full((3, self.rows), -np.inf)
         np.maximum.at(hottest, lots.row, fold(tick.junction_temperature_max)[:, -1])
         np.maximum.at(upper, lots.row, self._p99())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,6 +69,55 @@ def kinds_of(case: Case, center: int) -> tuple[Kind, ...]:
     return tuple(
         Kind(name, case.module_classes[name], count, age, mix) for (name, age, mix), count in found.items()
     )
+
+
+@dataclass(frozen=True)
+class Paces:
+    """Which cards of a sub-center wait for each other: those of a job, or of the replicas of a service on a kind.
+
+    Attributes
+    ----------
+    job : tuple of int
+        Job of every pace.
+    cards : tuple of int
+        Cards that keep it.
+    place : mapping of (kind, job) to int
+    """
+
+    job: tuple[int, ...]
+    cards: tuple[int, ...]
+    place: Mapping[tuple[int, int], int]
+
+    @property
+    def count(self) -> int:
+        """Number of paces."""
+        return len(self.job)
+
+
+def paces_of(case: Case, kinds: Sequence[Kind]) -> Paces:
+    """Return the paces of the jobs on kinds of modules.
+
+    Notes
+    -----
+    The replicas of a service run at paces of their own. Of those on a kind of modules one is computed: the one whose
+    hottest card is as hot as the hottest among so many cards usually is.
+    """
+    job: list[int] = []
+    cards: list[int] = []
+    place: dict[tuple[int, int], int] = {}
+    own: dict[tuple[int, int], int] = {}
+    for number, kind in enumerate(kinds):
+        for index, _ in kind.jobs:
+            if index < 0:
+                continue
+            spec = case.workload.jobs[index]
+            key = (number if spec.kind == "inference" else -1, index)
+            if key not in own:
+                own[key] = len(job)
+                job.append(index)
+                cards.append(spec.replica_cards if spec.kind == "inference" else spec.cards)
+            place[number, index] = own[key]
+    return Paces(tuple(job), tuple(cards), place)
 
 
 def jobs_of(case: Case) -> list[Job]:

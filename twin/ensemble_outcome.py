@@ -23,11 +23,11 @@ class OrbitOutcome:
     Attributes
     ----------
     throttled : array
-        Share of card time held back by temperature.
+        Share of card time held back by temperature, that of cards which wait for a hotter one of their job included.
     throttled_power : array
-        The same by power.
+        Share of card time held back by power.
     throttled_job : (sample, job) array
-        By temperature, for the cards of each job; 0 for jobs that are not in the sub-center.
+        As `throttled`, for the cards of each job; 0 for jobs that are not in the sub-center.
     junction_p99, junction_max : array
         Highest junction temperature that 1 % of the cards exceed, and of the hottest card [K].
     supply_max, return_max : array
@@ -116,7 +116,7 @@ class OrbitRecord:
             return joined(lambda d: d.thermal.temperatures[name])
 
         means = {
-            "throttled": cards.throttled_fraction_thermal,
+            "throttled": np.bincount(self.lots.row, lot_throttled * self.lots.share, cards.power.size),
             "throttled_power": cards.throttled_fraction_power,
             "card_power": cards.power,
             "done": cards.work_done,

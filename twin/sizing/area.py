@@ -23,6 +23,13 @@ FAN_REACH = 0.45
 """Logarithm of the area by which a first fan reaches to both sides."""
 
 
+FEW = 0.6
+"""Share of the samples still sought below which the others are left behind."""
+
+STRAIGHT = 2.0 * FAN_REACH / (FAN - 1) ** 2
+"""Bracket within which the excess is a straight line over the logarithm of the area, as at the end of a fan."""
+
+
 @dataclass(frozen=True, eq=False)
 class SizedSamples:
     """Areas that samples need.
@@ -73,18 +80,29 @@ def size_samples(
     """
     limits = limits_of(ensemble.case.sizing.requirement, ensemble, temperature_margin)
     low, high = ensemble.area_bounds()
-    decides = np.zeros(ensemble.count, dtype=np.int64)
+    count = ensemble.count
+    decides, known = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
+    flying, places, bounds = ensemble, np.arange(count), limits
 
-    def evaluate(area: Array) -> Array:
-        ensemble.resize(area)
-        found = excess_of(ensemble.fly(), limits)
-        # What decides is what is violated with a little less area.
+    def evaluate(area: Array, asked: NDArray[np.bool_]) -> Array:
+        nonlocal flying, places, bounds
+        if asked.sum() <= FEW * places.size:
+            # Most samples have their area: the others go on in an ensemble of their own.
+            places = np.flatnonzero(asked)
+            flying, bounds = ensemble.part(places), limits.take(places, count)
+        flying.resize(area[places])
+        found = excess_of(flying.fly(), bounds)
+        value = np.full(count, np.nan)
+        value[places] = found.value
+        # What decides is what is violated with a little less area, or nearest to it where nothing was.
         missed = found.value > 0.0
-        decides[missed] = np.argmax(found.each[:, missed], axis=0)
-        return found.value
+        says = missed | ~known[places]
+        decides[places[says]] = np.argmax(found.each[:, says], axis=0)
+        known[places[missed]] = True
+        return value
 
-    begin = np.broadcast_to(np.asarray(guess, dtype=float), (ensemble.count,))
-    s = find_area(evaluate, begin, low, high, tolerance, close=5e-3)
+    begin = np.broadcast_to(np.asarray(guess, dtype=float), (count,))
+    s = find_area(evaluate, begin, low, high, tolerance, close=5e-3, straight=STRAIGHT)
     return SizedSamples(s.area, s.feasible, s.at_least, decides, s.excess, s.evaluations)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 __all__ = ["AreaSearch", "find_area"]
 
@@ -32,7 +33,7 @@ class AreaSearch:
     area : array
         Smallest area that meets the requirement; NaN where none does.
     excess : array
-        At that area (at the largest one where none does).
+        At that area (at the largest one where none does); 0 where it was taken from a straight line.
     feasible : bool array
     at_least : bool array
         Where the smallest area allowed is enough: the requirement may be met by less.
@@ -50,20 +51,22 @@ class AreaSearch:
 
 
 def find_area(
-    evaluate: Callable[[Array], Array],
+    evaluate: Callable[[Array, Bools], Array],
     guess: ArrayLike,
     low: ArrayLike,
     high: ArrayLike,
     tolerance: float = 1e-3,
     most: int = 25,
     close: float = 2e-3,
+    straight: float = 0.0,
 ) -> AreaSearch:
     """Find the smallest areas with excess of 0 or less.
 
     Parameters
     ----------
     evaluate : callable
-        From areas (sample,) to excess (sample,), which falls with the area.
+        From areas (sample,) and which of them are asked for (sample,) to excess (sample,), which falls with the area.
+        What it says of the others does not matter.
     guess, low, high : array_like
         Where to begin, and between which areas to seek.
     tolerance : float
@@ -72,6 +75,8 @@ def find_area(
         Evaluations at most.
     close : float
         An excess between −close and 0 ends the search of a sample.
+    straight : float
+        Width of a bracket, relative, within which the excess is taken for a straight line: the area is where that is 0.
 
     Returns
     -------
@@ -85,7 +90,7 @@ def find_area(
     enough, f_enough = np.full(shape, np.inf), np.full(shape, np.nan)
     done, history = np.zeros(shape, dtype=bool), []
     for number in range(most):
-        f = evaluate(np.exp(x))
+        f = evaluate(np.exp(x), ~done)
         history.append((np.exp(x), f))
         missed = ~done & (f > 0.0) & (x > short)
         met = ~done & (f <= 0.0) & (x < enough)
@@ -94,17 +99,24 @@ def find_area(
         infeasible = np.isfinite(short) & (short >= top - 1e-12)
         smallest = np.isfinite(enough) & (enough <= bottom + 1e-12)
         near = np.isfinite(enough) & (f_enough >= -close)
-        done |= infeasible | smallest | near | (enough - short <= tolerance)
+        between = np.isfinite(short) & np.isfinite(enough) & (enough - short <= straight)
+        done |= infeasible | smallest | near | between | (enough - short <= tolerance)
         if done.all():
             break
         x = np.where(done, np.where(infeasible, top, np.where(np.isfinite(enough), enough, x)), x)
         following = _next(short, f_short, enough, f_enough, number, close)
         x = np.where(done, x, np.clip(following, bottom, top))
     infeasible = ~np.isfinite(enough)
-    area = np.where(infeasible, np.nan, np.exp(np.where(infeasible, 0.0, enough)))
+    root, excess = enough, np.where(infeasible, f_short, f_enough)
+    if straight > 0.0:
+        with np.errstate(invalid="ignore"):
+            inner = short + (enough - short) * f_short / (f_short - f_enough)
+        between = np.isfinite(short) & np.isfinite(enough) & (enough - short <= straight)
+        root, excess = np.where(between, inner, enough), np.where(between, 0.0, excess)
+    area = np.where(infeasible, np.nan, np.exp(np.where(infeasible, 0.0, root)))
     return AreaSearch(
         area,
-        np.where(infeasible, f_short, f_enough),
+        excess,
         ~infeasible,
         np.isfinite(enough) & (enough <= bottom + 1e-12),
         len(history),
@@ -116,8 +128,8 @@ def _next(short: Array, f_short: Array, enough: Array, f_enough: Array, number: 
     """Return where to look next (logarithms of areas)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         # One side only: by the usual slope, a little too far so that the other side is found.
-        up = short + np.clip(-1.15 * f_short / SLOPE + 2.0 * _LEAST_STEP, _LEAST_STEP, _MOST_STEP)
-        down = enough - np.clip(1.15 * f_enough / SLOPE + 2.0 * _LEAST_STEP, _LEAST_STEP, _MOST_STEP)
+        up = short + np.clip(-1.15 * f_short / SLOPE + _LEAST_STEP, _LEAST_STEP, _MOST_STEP)
+        down = enough - np.clip(1.15 * f_enough / SLOPE + _LEAST_STEP, _LEAST_STEP, _MOST_STEP)
         width = enough - short
         # Both: the secant, aimed at just below zero; a bisection now and then against curved or flat pieces.
         secant = short + width * (f_short + 0.5 * close) / (f_short - f_enough)

@@ -20,7 +20,7 @@ from twin.orbit import TROPICAL_YEAR
 from twin.plant import reference_orbit
 from twin.shadow import beta_angle
 from twin.sizing.area import fan_areas
-from twin.sizing.limits import CONSTRAINTS
+from twin.sizing.limits import CONSTRAINTS, TEMPERATURE_SCALE, THROTTLED_SCALE
 from twin.sizing.panels import Panels
 
 Array = NDArray[np.float64]
@@ -259,9 +259,9 @@ def _infeasible(case: Case, center: int, binding: NDArray[np.int64], excess: Arr
     constraint = CONSTRAINTS[int(np.bincount(binding, minlength=len(CONSTRAINTS)).argmax())]
     missing = float(np.min(excess))
     by = (
-        f"{10.0 * missing:.1f} K"
+        f"{TEMPERATURE_SCALE * missing:.1f} K"
         if constraint != CONSTRAINTS[1]
-        else f"{100.0 * missing:.1f} % of card-hours"
+        else f"{100.0 * THROTTLED_SCALE * missing:.1f} % of card-hours"
     )
     return (
         f"sub-center '{case.sub_centers[center].name}': no radiator area meets the requirement; binding constraint: "

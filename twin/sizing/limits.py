@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,10 @@ CONSTRAINTS = ("junction temperature", "throttled card-hours", "boiling of the c
 """What may decide on the area."""
 
 TEMPERATURE_SCALE = 10.0
-"""Kelvin that count as much as all card-hours of a job."""
+"""Kelvin that are an excess of 1."""
+
+THROTTLED_SCALE = 0.1
+"""Share of the card-hours of a job that is an excess of 1: with it both change alike with the area."""
 
 BELOW_TARGET = 2.0
 """Default limit of the junction: this far below the temperature at which the card lowers its clock [K]."""
@@ -39,11 +42,19 @@ class Limits:
         Largest share of card-hours held back by temperature.
     coolant : (sample,) array or one value
         Highest coolant temperature [K].
+    target : (kind,) array
+        Junction temperature at which cards lower their clock [K].
     """
 
     junction: Array
     throttled: Array
     coolant: Array
+    target: Array
+
+    def take(self, places: NDArray[np.int64], count: int) -> Limits:
+        """Return the limits of some of `count` samples."""
+        junction, coolant = (np.broadcast_to(v, (count,))[places] for v in (self.junction, self.coolant))
+        return replace(self, junction=junction, coolant=coolant)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +87,10 @@ def limits_of(requirement: Requirement, ensemble: Ensemble, temperature_margin: 
     kinds = [spec.kind for spec in ensemble.case.workload.jobs]
     throttled = np.array([by_kind.get(kind, requirement.throttled_fraction) for kind in kinds])
     return Limits(
-        np.asarray(junction - margin), throttled, np.asarray(boiling - requirement.boiling_margin - margin)
+        np.asarray(junction - margin),
+        throttled,
+        np.asarray(boiling - requirement.boiling_margin - margin),
+        np.array([group.card.target_temperature for group in ensemble.groups]),
     )
 
 
@@ -93,7 +107,8 @@ def excess_of(outcome: OrbitOutcome, limits: Limits) -> Excess:
     )
     lost = outcome.lost.any(axis=1)
     each = np.stack([kelvin[0], held, kelvin[1]])
-    # Where no card is held back, the constraint says nothing of how far away it is.
-    each[1] = np.where(held > 0.0, held, -1.0)
+    # Where no card is held back, the hottest one says how far away that is.
+    below = np.max((outcome.junction_max - limits.target) / TEMPERATURE_SCALE, axis=1)
+    each[1] = np.where(held > 0.0, held / THROTTLED_SCALE, np.minimum(below, 0.0))
     each[:2, lost], each[2, lost] = 0.0, LOST
     return Excess(each.max(axis=0), each)

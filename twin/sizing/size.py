@@ -30,7 +30,7 @@ __all__ = ["STUDIES", "Sizing", "SizingOptions", "SubCenterSizing", "size"]
 STUDIES = ("what_if", "curve", "years", "trade")
 """What is studied beside the areas."""
 
-CHUNK = 128
+CHUNK = 256
 """Samples in a task: enough to fill the lanes of the reduced model, few enough to share out."""
 
 

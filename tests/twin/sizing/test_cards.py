@@ -30,8 +30,9 @@ def everyone():
 
 
 def sampled(cards, plate):
-    lots = CardLots(np.zeros(1, int), np.zeros(1, int), np.ones(1))
-    fleet = SampledFleet([CARDS["h100-sxm"]], np.array([COUNT]), lots, 1, cards, COUNT)
+    zero = np.zeros(1, int)
+    lots = CardLots(zero, zero, zero, np.ones(1), np.array([COUNT]))
+    fleet = SampledFleet([CARDS["h100-sxm"]], np.array([COUNT]), lots, 1, cards)
     fleet.start(np.array([plate + 20.0]))
     return flown(
         lambda p: fleet.advance(1.0, 10, np.full((10, 1), 0.9), np.full(1, p), np.full(1, np.inf)), plate
@@ -76,3 +77,34 @@ def test_no_spread_makes_all_cards_alike():
     card = replace(CARDS["h100-sxm"], power_spread=0.0, resistance_spread=0.0)
     sample = CardSample.of(card, 16, 1000)
     assert np.all(sample.power_factor == 1.0) and np.all(sample.resistance_factor == 1.0)
+
+
+def even(plate, pace):
+    """Cards of two modules at two plate temperatures, in one job or in two replicas."""
+    one, both = np.ones(2), np.full(2, COUNT)
+    lots = CardLots(np.arange(2), np.zeros(2, int), np.array(pace), one, both)
+    fleet = SampledFleet([CARDS["h100-sxm"]] * 2, both, lots, max(pace) + 1, 48)
+    fleet.start(np.array(plate) + 20.0)
+    for _ in range(8):
+        fleet.advance(1.0, 10, np.full((10, max(pace) + 1), 0.7), np.array(plate), np.full(2, np.inf))
+    return fleet
+
+
+def test_waiting_for_the_hottest_card_counts():
+    """One card in 5000 is held back, and the job loses 3 % of its pace: so much of all card-hours, as with all cards."""
+    plate = 334.0
+    everyone = CardFleet(CARDS["h100-sxm"], [COUNT], temperature=plate + 20.0, seed=4)
+    everyone.assign(np.zeros(COUNT, np.int32), 1)
+    tick = flown(lambda p: everyone.advance(1.0, 10, np.full((10, 1), 0.7), np.full(1, p)), plate)
+    assert tick.throttled_fraction_thermal[0] < 1e-3
+    lost = 1.0 - tick.job_pace[0]
+    assert lost > 0.02
+    together = even([plate, plate], [0, 0])
+    assert together.lot_throttled == pytest.approx([lost, lost], abs=0.02)
+    assert np.all(even([330.0, 330.0], [0, 0]).lot_throttled == 0.0)
+
+
+def test_a_hot_module_slows_its_job_but_no_other_replica():
+    job, replicas = even([334.0, 325.0], [0, 0]), even([334.0, 325.0], [0, 1])
+    assert job.lot_throttled[0] == job.lot_throttled[1] > 0.02
+    assert replicas.lot_throttled[0] > 0.02 and replicas.lot_throttled[1] == 0.0
