@@ -91,7 +91,7 @@ def even(plate, pace):
 
 
 def test_waiting_for_the_hottest_card_counts():
-    """One card in 5000 is held back, and the job loses 3 % of its pace: so much of all card-hours, as with all cards."""
+    """One card in 5000 is held back and its job loses 3 % of its pace: so much of all card-hours, as with all cards."""
     plate = 334.0
     everyone = CardFleet(CARDS["h100-sxm"], [COUNT], temperature=plate + 20.0, seed=4)
     everyone.assign(np.zeros(COUNT, np.int32), 1)
