@@ -128,7 +128,8 @@ def _run(
 
     saved = None
     if choice.resume:
-        if is_complete(out):
+        if is_complete(out, case) and choice.duration is None:
+            event(logging.INFO, "complete already")
             parallel.barrier()
             if parallel.rank() == 0:
                 checkpoint.discard(out / CHECKPOINTS)

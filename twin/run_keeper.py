@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from twin import checkpoint
 from twin.card_maps import CardMaps
 from twin.case import Case
-from twin.errors import BadInput, RunFailed
+from twin.errors import BadInput, DawnduskError, RunFailed
 from twin.recording import Recorder, layout, static_values
-from twin.results import ResultWriter
+from twin.results import ResultWriter, open_result, resolved_case
 from twin.results.replace import partial_path
 from twin.results.writer import written_until
 from twin.run_log import event
@@ -240,7 +240,15 @@ def begin(out: Path) -> None:
 
 
 def is_complete(out: Path, case: Case) -> bool:
-    """Whether the result of a case is in place: its run died while it cleaned up, or after that."""
+    """Whether the result of a case is in place: its run died while it cleaned up, or after that.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the run.
+    case : Case
+        With the duration that is asked for.
+    """
     if not (out / RESULT).is_dir() or partial_path(out / RESULT).exists():
         return False
     folder = out / CHECKPOINTS

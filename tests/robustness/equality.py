@@ -14,7 +14,7 @@ def of_runs(here: Path, there: Path) -> list[str]:
     """Compare ``result.zarr`` and ``fields/``."""
     from twin.results import open_result
 
-    found = _of_trees(open_result(here / "out"), open_result(there / "out"))
+    found = of_trees(open_result(here / "out"), open_result(there / "out"))
     fields = there / "out/fields"
     for file in fields.rglob("*.*"):
         other = here / "out/fields" / file.relative_to(fields)
@@ -37,12 +37,12 @@ def of_trainings(here: Path, there: Path) -> list[str]:
 
 def of_sizings(here: Path, there: Path) -> list[str]:
     """Compare ``sizing.zarr``."""
-    return _of_trees(*(_tree(folder / "out/sizing.zarr") for folder in (here, there)))
+    return of_trees(*(_tree(folder / "out/sizing.zarr") for folder in (here, there)))
 
 
 def of_sweeps(here: Path, there: Path) -> list[str]:
     """Compare ``sweep.zarr``."""
-    return _of_trees(*(_tree(folder / "out/sweep.zarr") for folder in (here, there)))
+    return of_trees(*(_tree(folder / "out/sweep.zarr") for folder in (here, there)))
 
 
 def of_live_twins(here: Path, there: Path) -> list[str]:
@@ -50,7 +50,7 @@ def of_live_twins(here: Path, there: Path) -> list[str]:
     found = []
     mine, theirs = (_tree(folder / "out/live.zarr") for folder in (here, there))
     for center in theirs.children:
-        found += _of_trees(mine[f"{center}/state"], theirs[f"{center}/state"])
+        found += of_trees(mine[f"{center}/state"], theirs[f"{center}/state"])
     if not theirs.children:
         found.append("no states")
     alarms = [
@@ -68,7 +68,7 @@ def _tree(path: Path) -> xr.DataTree:
     return xr.open_datatree(path, engine="zarr", consolidated=False, decode_times=False)
 
 
-def _of_trees(here: xr.DataTree, there: xr.DataTree) -> list[str]:
+def of_trees(here: xr.DataTree, there: xr.DataTree) -> list[str]:
     found, compared = [], 0
     for node in there.subtree:
         place = node.relative_to(there)
@@ -83,7 +83,7 @@ def _of_trees(here: xr.DataTree, there: xr.DataTree) -> list[str]:
 
 def _same(mine: np.ndarray, theirs: np.ndarray) -> bool:
     if mine.dtype.kind in "OUT":
-        return bool(np.array_equal(mine.astype(str), theirs.astype(str)))
+        return bool(mine.tolist() == theirs.tolist())
     return mine.tobytes() == theirs.tobytes()
 
 

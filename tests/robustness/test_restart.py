@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -183,6 +184,17 @@ def test_a_run_that_died_while_it_put_its_files_in_place(case, whole, tmp_path, 
             run(case, tmp_path, FRESH)
     run(case, tmp_path, RESUME)
     assert_same(tmp_path, whole)
+
+
+def test_a_run_that_is_complete_is_not_done_again(case, whole, tmp_path):
+    """A job that was killed after its result was in place, and is submitted again."""
+    shutil.copytree(whole, tmp_path / "run")
+    before = (tmp_path / "run/result.zarr/zarr.json").stat().st_mtime_ns
+    run(case, tmp_path / "run", RESUME)
+    assert (tmp_path / "run/result.zarr/zarr.json").stat().st_mtime_ns == before
+    assert "complete already" in (tmp_path / "run/run.log").read_text()
+    with pytest.raises(BadInput, match="no checkpoint to resume from"):
+        run(Case.load(CASE, [*COARSE, "mission.age=5 yr"]), tmp_path / "run", RESUME)
 
 
 @pytest.mark.parametrize(
