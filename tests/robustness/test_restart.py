@@ -356,8 +356,8 @@ def test_workers_and_ensembles_that_cannot_fit_are_refused(monkeypatch):
     with pytest.raises(BadInput, match=r"GB for 64 workers \(--workers\), and this machine has 2\.0 GB left"):
         memory.refuse_sizing(case, 64)
     large = Case.load(CASE.parent / "gigawatt.yaml")
-    with pytest.raises(BadInput, match=r"4,096 modules of 24 members"):
-        memory.refuse_live(large, 24, *TrainedPanel().settings())
+    with pytest.raises(BadInput, match=r"4,096 modules of 64 members"):
+        memory.refuse_live(large, 64, *TrainedPanel().settings())
 
 
 def test_the_estimate_of_memory_holds_for_a_mesh():
