@@ -6,6 +6,7 @@ Each command is a plain function in a module of its own, imported when it is cal
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib.util
 import inspect
@@ -186,13 +187,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
-        if not isinstance(error, DawnduskError) and not _from_solvers(error):
-            _leave_nobody_waiting(error)
+        said = error if isinstance(error, DawnduskError) else _of_the_disk(error) or error
+        if not isinstance(said, DawnduskError) and not _from_solvers(said):
+            _leave_nobody_waiting(said)
             raise
-        code = error.exit_code if isinstance(error, DawnduskError) else 1
-        _tell(error, code)
+        code = said.exit_code if isinstance(said, DawnduskError) else 1
+        _tell(said, code)
         return code
     return 0
+
+
+def _of_the_disk(error: BaseException | None) -> Exception | None:
+    """Return what to say where a full or broken disk is behind an error, None elsewhere."""
+    from twin.errors import RunFailed
+
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            where = f" ({error.filename})" if error.filename else ""
+            return RunFailed(
+                f"{error.strerror}{where}. What was complete on the disk stays; mend that, then the same command, with "
+                "--resume if it has it, goes on"
+            )
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _tell(error: Exception, code: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -49,6 +50,19 @@ def test_expected_errors_become_exit_codes(
     _raising(monkeypatch, error)
     assert main(["check"]) == code
     assert words in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_wherever_it_is_met(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deep = ValueError("cannot encode")
+    deep.__cause__ = OSError(errno.ENOSPC, "No space left on device", "/data/points/00001.json")
+    _raising(monkeypatch, deep)
+    assert main(["check"]) == 1
+    assert "No space left on device (/data/points/00001.json). What was complete" in capsys.readouterr().err
+    _raising(monkeypatch, OSError(errno.ENOENT, "No such file"))
+    with pytest.raises(OSError, match="No such file"):
+        main(["check"])
 
 
 def test_unexpected_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
