@@ -53,9 +53,10 @@ docs:
 	$(RUN) python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# The pictures of README.md and of docs, from the demos; those of the session need Chromium.
+# The pictures of README.md and of docs, from the demos and a plant with hot cards; those of pages need Chromium.
 images: demo demo-satellite
-	tests/with_browser $(RUN) python docs/make_images.py $(OUT)/experimental-satellite $(OUT)/gigawatt
+	$(RUN) twin run cases/sub-center.yaml --duration "1 orbit" --out $(OUT)/sub-center
+	tests/with_browser $(RUN) python docs/make_images.py $(OUT)/experimental-satellite $(OUT)/gigawatt $(OUT)/sub-center
 
 # The lock names exact versions and hashes, never where they come from.
 lock:

@@ -96,9 +96,7 @@ def throttling_beside(path: Path) -> str:
             caption = f"{paint.label}: every module at the moment that it was worst in {worst.sub_center}."
             blocks.append(_figure(file, f"cards coloured by {worst.variable}", caption))
         if "racks" in data.scenes and worst.variable in SHARES:
-            save_choice(
-                data, Choice("racks", center, worst.worst), file, _kept_index(data, worst.peak), paint
-            )
+            save_choice(data, Choice("racks", center, worst.worst), file, kept_index(data, worst.peak), paint)
             caption = (
                 f"Inside module {worst.worst} of {worst.sub_center}, the worst one, at the nearest moment that the "
                 "run kept: a block for every rack in the order in which the coolant passes, a square for every card."
@@ -107,7 +105,7 @@ def throttling_beside(path: Path) -> str:
     return throttling_section(data, places, "".join(blocks))
 
 
-def _kept_index(data: PlantData, index: int) -> int:
+def kept_index(data: PlantData, index: int) -> int:
     """Return the time stamp nearest to `index` at which the run kept every card."""
     assert data.path is not None
     times = np.array(CardMaps(data.path).card_times)
@@ -116,7 +114,7 @@ def _kept_index(data: PlantData, index: int) -> int:
 
 def sizing_beside(path: Path) -> str:
     """Return the section about the ``sizing.zarr`` beside a result, empty when there is none."""
-    from viz.sizing_plots import sizing_section
+    from viz.sizing_section import sizing_section
 
     folder = locate_result(path).parent
     # A sizing of the same case: in the folder of the run, or in the one that `twin size` takes beside it.

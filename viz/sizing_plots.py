@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,7 @@ from matplotlib.figure import Figure
 from viz.curves import BLUE, GRAY, GREEN, KELVIN_AT_ZERO_CELSIUS, ORANGE, PURPLE, SKY, VERMILION
 from viz.plots import STYLE
 
-__all__ = ["open_sizing", "sizing_figures", "sizing_section", "write_sizing_plots"]
+__all__ = ["open_sizing", "plot_style", "sizing_figures", "write_sizing_plots"]
 
 YEAR = 365.25 * 86400.0
 
@@ -29,7 +26,8 @@ MOST_CENTERS = 4
 """Sub-centers that are drawn; others follow the same design in most plants."""
 
 
-def _style() -> Any:
+def plot_style() -> Any:
+    """Return the settings of the pictures for `matplotlib.rc_context`."""
     return dict(STYLE)
 
 
@@ -83,14 +81,19 @@ def draw_distribution(tree: xr.DataTree) -> Figure | None:
             axis.step(
                 values[good], 100.0 * share[good], where="post", color=COLOURS[k], label=_years(float(age))
             )
+            if good[-1]:
+                top = np.interp([0.5, 0.95], share, values)
+                axis.plot(top, [50.0, 95.0], "o", color=COLOURS[k], markersize=5)
         design = area.sel(sub_center=name)
-        axis.axvline(float(design["design_area"]) / scale, color="black", linewidth=1.2, label="design")
-        axis.axvline(float(design["closed_form"][0]) / scale, color=GRAY, linestyle="--", label="closed form")
-        for level in (50.0, 95.0):
-            axis.axhline(level, color="#bbbbbb", linewidth=0.8, linestyle=":")
+        for label, key, colour, line in (
+            ("design", "design_area", "black", "-"), ("with margin", "required", GREEN, "-."),
+            ("closed form", "closed_form", GRAY, "--"),
+        ):  # fmt: skip
+            value = float(np.atleast_1d(design[key])[-1]) / scale
+            axis.axvline(value, color=colour, linewidth=1.2, linestyle=line, label=label)
         axis.set(title=name, xlabel=f"radiator area, one face [{unit}]", ylim=(0.0, 100.0))
-    axes[0][0].set_ylabel("samples that this area is enough for [%]")
-    axes[0][0].legend(loc="lower right")
+    axes[0][0].set_ylabel("samples that this area is enough for [%]\n(dots: P50 and P95)")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return figure
 
 
@@ -107,14 +110,18 @@ def draw_throttling(tree: xr.DataTree) -> Figure | None:
         axes[0][0].plot(x, 100.0 * one["throttled_fraction"], color=COLOURS[k], label=name)
         axes[0][0].plot(x, 100.0 * one["throttled_fraction_p95"], color=COLOURS[k], linestyle=":")
         axes[0][1].plot(x, 100.0 * one["throttling_probability"], color=COLOURS[k], label=name)
+        needed = float(tree["area"]["needed"].sel(sub_center=name)[-1]) / scale
+        for axis in axes[0]:
+            axis.axvline(needed, color=COLOURS[k], linewidth=0.8, linestyle="--")
     axes[0][0].set(
-        title="Card-hours held back by temperature", ylabel="share, mean (dotted: P95) [%]",
+        title="Card-hours lost to temperature", ylabel="share, mean (dotted: P95) [%]",
         xlabel=f"radiator area, one face [{unit}]",
     )  # fmt: skip
     axes[0][0].set_yscale("symlog", linthresh=0.01)
-    axes[0][0].set_ylim(bottom=0.0)
+    axes[0][0].set_ylim(0.0, 100.0)
     axes[0][1].set(
-        title="Probability of throttling", ylabel="samples that throttle in the worst orbit [%]",
+        title="Probability of throttling (dashed: needed by the design values)",
+        ylabel="samples that throttle in the worst orbit [%]",
         xlabel=f"radiator area, one face [{unit}]",
     )  # fmt: skip
     axes[0][0].legend()
@@ -126,6 +133,7 @@ def draw_tornado(tree: xr.DataTree) -> Figure | None:
     if "sensitivity" not in tree:
         return None
     data = tree["sensitivity"].to_dataset().isel(sub_center=0, age=-1)
+    of = f"{data['sub_center'].values}, {_years(float(data['age']))}"
     order = np.argsort(data["total_order"].values)
     names = [str(data["variable"].values[i]).replace("_", " ") for i in order]
     figure, axes = _figure(1, 2, 10.0, 0.32 * len(names) + 1.6)
@@ -134,7 +142,7 @@ def draw_tornado(tree: xr.DataTree) -> Figure | None:
     axes[0][0].barh(place, swing[:, 0], color=BLUE, label="variable at its P5")
     axes[0][0].barh(place, swing[:, 1], color=VERMILION, label="at its P95")
     axes[0][0].axvline(0.0, color="black", linewidth=0.8)
-    axes[0][0].set(title="Change of the area needed", xlabel="[%]", yticks=place, yticklabels=names)
+    axes[0][0].set(title=f"Change of the area needed ({of})", xlabel="[%]", yticks=place, yticklabels=names)
     axes[0][0].legend(loc="best")
     axes[0][1].barh(place + 0.2, data["total_order"].values[order], 0.38, color=BLUE, label="total")
     axes[0][1].barh(
@@ -142,6 +150,8 @@ def draw_tornado(tree: xr.DataTree) -> Figure | None:
         xerr=data["first_order_confidence"].values[order], ecolor=GRAY,
     )  # fmt: skip
     axes[0][1].set(title="Share of the variance (Sobol indices)", xlabel="[1]", yticks=place, yticklabels=[])
+    # Few samples leave first-order indices uncertain, below 0 too, where there is nothing to see.
+    axes[0][1].set_xlim(-0.05, 1.1 * float(max(data["total_order"].max(), data["first_order"].max(), 0.5)))
     axes[0][1].legend(loc="lower right")
     return figure
 
@@ -164,16 +174,23 @@ def draw_trade(tree: xr.DataTree) -> Figure | None:
             f"radiator area, one face [{_scale(data['area'])[1]}]",
         ),
     ):
-        shown = axis.scatter(x, 100.0 * data["throttled_fraction"], c=celsius, cmap="cividis", s=16, zorder=2)
+        # Variants whose valve is open are the same whatever their set point: the colder ones lie inside the warmer.
+        colder = np.argsort(-celsius.values)
+        sizes = 14.0 + 2.2 * (celsius.values - celsius.values.min())
+        shown = axis.scatter(
+            x.values[colder], 100.0 * data["throttled_fraction"].values[colder], c=celsius.values[colder],
+            s=sizes[colder], cmap="cividis", zorder=2,
+        )  # fmt: skip
         order = np.argsort(x.values[front])
         axis.plot(
             x.values[front][order], 100.0 * data["throttled_fraction"].values[front][order], "o", color=VERMILION,
-            markersize=9, markerfacecolor="none", label="no other is better", zorder=3,
+            markersize=11, markerfacecolor="none", label="no other is better", zorder=3,
         )  # fmt: skip
         axis.set_yscale("symlog", linthresh=0.01)
         axis.set_ylim(bottom=-0.001)
         axis.set(xlabel=label)
-    axes[0][0].set_ylabel("card-hours held back by temperature [%]")
+    axes[0][0].set_ylabel("card-hours lost to temperature [%]")
+    axes[0][0].set_title(str(data["sub_center"].values))
     axes[0][0].legend()
     figure.colorbar(shown, ax=axes[0][1], label="coolant supply set point [°C]")
     return figure
@@ -265,7 +282,7 @@ FIGURES: dict[str, tuple[str, Callable[[xr.DataTree], Figure | None]]] = {
 def sizing_figures(tree: xr.DataTree) -> dict[str, tuple[str, Figure]]:
     """Return title and figure of every picture for which the sizing has data."""
     out = {}
-    with mpl.rc_context(_style()):
+    with mpl.rc_context(plot_style()):
         for name, (title, draw) in FIGURES.items():
             figure = draw(tree)
             if figure is not None:
@@ -279,90 +296,10 @@ def write_sizing_plots(path: Path, folder: Path) -> list[Path]:
     """Write the pictures of a ``sizing.zarr`` as PNG and SVG files; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    with mpl.rc_context(_style()):
+    with mpl.rc_context(plot_style()):
         for name, (_, figure) in sizing_figures(open_sizing(path)).items():
             for suffix in ("png", "svg"):
                 target = folder / f"sizing-{name}.{suffix}"
                 figure.savefig(target, dpi=150)
                 written.append(target)
     return written
-
-
-def sizing_section(path: Path) -> str:
-    """Return the sizing as a section of an HTML report, pictures inside; empty without a ``sizing.zarr``.
-
-    Parameters
-    ----------
-    path : Path
-        The file, or the folder that may hold it.
-    """
-    try:
-        tree = open_sizing(path)
-    except FileNotFoundError:
-        return ""
-    parts = ['<section id="sizing">', "<h2>Radiator sizing</h2>", _area_table(tree)]
-    if "what_if" in tree:
-        parts.append(_what_if_table(tree))
-    with mpl.rc_context(_style()):
-        for _, (title, figure) in sizing_figures(tree).items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=110)
-            data = base64.b64encode(buffer.getvalue()).decode()
-            parts.append(
-                f'<figure><img alt="{html.escape(title)}" src="data:image/png;base64,{data}"></figure>'
-            )
-    parts.append("</section>")
-    return "\n".join(parts)
-
-
-def _table(heads: list[str], rows: list[list[str]]) -> str:
-    cells = "".join(f"<th>{html.escape(head)}</th>" for head in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _area_table(tree: xr.DataTree) -> str:
-    area = tree["area"].to_dataset()
-    statistics = tree["statistics"].to_dataset() if "statistics" in tree else None
-    rows = []
-    for name in area["sub_center"].values:
-        for k, age in enumerate(area["age"].values):
-            one = area.sel(sub_center=name).isel(age=k)
-            row = [
-                str(name),
-                f"{age / YEAR:g}",
-                *(f"{float(one[n]):,.0f}" for n in ("design_area", "closed_form", "needed")),
-            ]
-            for probability in (0.5, 0.95):
-                if statistics is None:
-                    row.append("–")
-                else:
-                    value = statistics["quantile"].sel(sub_center=name, probability=probability)[k]
-                    row.append(f"{float(value):,.0f}")
-            rows.append([*row, f"{float(one['required']):,.0f}", str(one["binding"].values)])
-    heads = [
-        "sub-center", "age [yr]", "design [m²]", "closed form [m²]", "needed [m²]", "P50 [m²]", "P95 [m²]",
-        f"with margin ({tree.attrs['margin_policy']}) [m²]", "decided by",
-    ]  # fmt: skip
-    return _table(heads, rows)
-
-
-def _what_if_table(tree: xr.DataTree) -> str:
-    data = tree["what_if"].to_dataset().isel(sub_center=0)
-    rows = []
-    for name in data["what_if"].values:
-        one = data.sel(what_if=name)
-
-        def cell(key: str, scale: float = 100.0, shift: float = 0.0, one: xr.Dataset = one) -> str:
-            value = scale * float(one[key]) - shift
-            return f"{value:.2f}" if np.isfinite(value) else "–"
-
-        needed = float(one["needed"])
-        junction = cell("junction_temperature_p99", 1.0, KELVIN_AT_ZERO_CELSIUS)
-        enough = f"{needed:,.0f}" if np.isfinite(needed) else "none is enough"
-        meaning = str(one["meaning"].values)
-        rows.append([str(name), meaning, cell("throttled_fraction"), cell("work"), junction, enough])
-    heads = ["what if", "", "throttled [%]", "work [%]", "junction p99 [°C]", "area needed [m²]"]
-    return f"<h3>What if: {html.escape(str(data['sub_center'].values))}</h3>" + _table(heads, rows)
