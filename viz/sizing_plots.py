@@ -163,11 +163,15 @@ def draw_trade(tree: xr.DataTree) -> Figure | None:
     data = tree["trade"].to_dataset().isel(sub_center=0)
     data = data.where(np.isfinite(data["mass"]), drop=True)
     figure, axes = _figure(1, 2, 10.5)
-    ton = data["mass"] / 1e3
+    heavy = float(data["mass"].max()) >= 1e4
     celsius = data["supply_set_point"] - KELVIN_AT_ZERO_CELSIUS
     front = data["non_dominated"].values.astype(bool)
     for axis, x, label in (
-        (axes[0][0], ton, "radiator and array [t]"),
+        (
+            axes[0][0],
+            data["mass"] / (1e3 if heavy else 1.0),
+            f"radiator and array [{'t' if heavy else 'kg'}]",
+        ),
         (
             axes[0][1],
             data["area"] / _scale(data["area"])[0],

@@ -167,7 +167,7 @@ def test_sizing_beside_the_result_is_in_the_page(
         asked.append(path)
         return "<section id='sizing'><h2>Radiator sizing</h2></section>"
 
-    monkeypatch.setattr("viz.sizing_plots.sizing_section", section)
+    monkeypatch.setattr("viz.sizing_section.sizing_section", section)
     page = Page(write_report(tmp_path).read_text(encoding="utf-8"))
     assert "Radiator sizing" in page.words and asked[0].samefile(tmp_path)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twin.cli.console import error_console, output_console, print_json, print_table, progress
+from twin.cli.console import error_console, output_console, print_json, progress
 
 if TYPE_CHECKING:
     from twin.sizing import Sizing
@@ -93,6 +93,8 @@ def size(
     if as_json:
         print_json(summary(sizing))
     else:
+        from twin.cli.size_tables import print_sizing
+
         print_sizing(sizing)
     _warn(sizing)
     if pictures:
@@ -105,81 +107,25 @@ def size(
 
 def summary(sizing: Sizing) -> dict[str, object]:
     """Return the figures of a sizing as JSON types."""
-    from twin.sizing.tables import area_rows, design_rows, sensitivity_rows, what_if_rows
+    from twin.sizing.tables import (
+        area_rows,
+        closed_form_rows,
+        curve_rows,
+        design_rows,
+        sensitivity_rows,
+        what_if_rows,
+    )
 
     return {
         "case": sizing.case.name,
         "margin": sizing.margin.name,
         "areas": area_rows(sizing),
+        "closed_forms": closed_form_rows(sizing),
         "design_cases": design_rows(sizing),
+        "curve": curve_rows(sizing),
         "what_if": what_if_rows(sizing),
         "sensitivity": sensitivity_rows(sizing),
     }
-
-
-def print_sizing(sizing: Sizing) -> None:
-    """Print the tables of a sizing."""
-    from twin.sizing.tables import area_rows, design_rows, sensitivity_rows, what_if_rows
-
-    def area(value: object) -> str:
-        return "–" if value is None else f"{value:,.1f}"
-
-    rows = []
-    for row in area_rows(sizing):
-        less = "≤ " if row["at_least"] else ""
-        rows.append(
-            (
-                row["sub_center"], f"{row['age']:g}", area(row["design"]), area(row["closed_form"]),
-                less + area(row["needed"]), area(row["p50"]), area(row["p95"]), less + area(row["required"]),
-                f"{100.0 * row['spare']:+.1f} %" if row["spare"] is not None else "–", row["binding"],
-            )
-        )  # fmt: skip
-    heads = (
-        "sub-center", "age [yr]", "design", "closed form", "needed", "P50", "P95",
-        f"with margin ({sizing.margin.name})", "design over that", "decided by",
-    )  # fmt: skip
-    print_table(f"{sizing.case.name}: radiator area in m², one face", heads, rows)
-    for row in design_rows(sizing):
-        output_console().print(row["text"], markup=False)
-    changes = what_if_rows(sizing)
-    if changes:
-        print_table(
-            "what if (design as it is, in the worst orbit)",
-            (
-                "sub-center", "what", "throttled [%]", "by power [%]", "work [%]", "junction p99 [°C]", "supply [°C]",
-                "area needed [m²]",
-            ),
-            [
-                (
-                    row["sub_center"], row["what_if"], _number(row["throttled_fraction"], 100.0),
-                    _number(row["throttled_fraction_power"], 100.0), _number(row["work"], 100.0),
-                    _celsius(row["junction_temperature_p99"]), _celsius(row["coolant_supply_temperature_max"]),
-                    area(row["needed"]),
-                )
-                for row in changes
-            ],
-        )  # fmt: skip
-    drives = sensitivity_rows(sizing)
-    if drives:
-        print_table(
-            "what drives the area (worst age)",
-            ("sub-center", "variable", "first order", "total", "area at its P5 / P95 [%]"),
-            [
-                (
-                    row["sub_center"], row["variable"], f"{row['first_order']:.2f}", f"{row['total_order']:.2f}",
-                    f"{100.0 * row['swing'][0]:+.1f} / {100.0 * row['swing'][1]:+.1f}",
-                )
-                for row in drives
-            ],
-        )  # fmt: skip
-
-
-def _number(value: float | None, scale: float) -> str:
-    return "–" if value is None else f"{scale * value:.2f}"
-
-
-def _celsius(value: float | None) -> str:
-    return "–" if value is None else f"{value - 273.15:.1f}"
 
 
 def _warn(sizing: Sizing) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from twin.sizing.size import Sizing
 from twin.sizing.statistics import PROBABILITIES
 
-__all__ = ["area_rows", "design_rows", "sensitivity_rows", "what_if_rows"]
+__all__ = ["area_rows", "closed_form_rows", "curve_rows", "design_rows", "sensitivity_rows", "what_if_rows"]
 
 YEAR = 365.25 * 86400.0
 
@@ -75,15 +75,68 @@ def design_rows(sizing: Sizing) -> list[dict[str, Any]]:
                 "least_area": float(swing.min()) * part.design_area,
                 "largest_area": float(swing.max()) * part.design_area,
                 "text": (
-                    f"{part.name}: worst orbit starts {d.start:%Y-%m-%d %H:%M} UTC, environment {d.environment}, "
-                    f"radiator {d.orientation} leaning {math.degrees(d.pointing):.1f}°, load of "
-                    f"{d.load_time / 3600.0:.0f} h; over all that was compared "
+                    f"{part.name}: worst orbit starts {d.start:%Y-%m-%d %H:%M} UTC, environment "
+                    f"{'of the case' if d.environment == 'case' else d.environment}, radiator "
+                    f"{str(d.orientation).replace('_', ' ')} leaning {math.degrees(d.pointing):.1f}°, load as "
+                    f"{d.load_time / 3600.0:.0f} h after the run's start; over all that was compared "
                     f"{swing.min() * part.design_area:,.1f} to "
                     f"{swing.max() * part.design_area:,.1f} m²; coldest panel {d.panel_min - 273.15:.1f} °C on "
                     f"{d.coldest:%Y-%m-%d}"
                 ),
             }
         )
+    return rows
+
+
+def closed_form_rows(sizing: Sizing) -> list[dict[str, Any]]:
+    """Return the closed forms, each with one more effect, beside the coupled model [m², K, W]."""
+    rows = []
+    for part in sizing.sub_centers:
+        n = part.nominal
+        per_module = part.design_area / n.module_area
+        for k, (age, steps) in enumerate(zip(n.ages, n.closed)):
+            needed = n.needed[k] * part.design_area
+            areas = {
+                name: getattr(steps, name) * per_module for name in ("isothermal", "loop", "fins", "film")
+            }
+            rows.append(
+                {
+                    "sub_center": part.name,
+                    "age": float(age) / YEAR,
+                    "supply": _plain(steps.supply),
+                    "sink": _plain(steps.sink),
+                    **{name: _plain(value) for name, value in areas.items()},
+                    "needed": _plain(needed),
+                    "difference": _plain(needed / areas["film"] - 1.0),
+                }
+            )
+    return rows
+
+
+def curve_rows(sizing: Sizing) -> list[dict[str, Any]]:
+    """Return what area costs: card-hours lost to temperature in the worst orbit, and by a square metre less."""
+    rows = []
+    for part in sizing.sub_centers:
+        data = part.studies.get("curve")
+        if data is None:
+            continue
+        area = data["area_factor"].values * part.design_area
+        hours = data["throttled_fraction"].values * part.cards * part.period / 3600.0
+        slope = -np.gradient(hours, area)
+        needed = part.nominal.needed[-1] * part.design_area
+        for k in range(area.size):
+            rows.append(
+                {
+                    "sub_center": part.name,
+                    "area": float(area[k]),
+                    "over_needed": _plain(area[k] / needed - 1.0),
+                    "throttled_fraction": _plain(data["throttled_fraction"].values[k]),
+                    "throttled_card_hours": _plain(hours[k]),
+                    "card_hours_by_area": _plain(slope[k]),
+                    "throttling_probability": _plain(data["throttling_probability"].values[k]),
+                    "work_lost": _plain(data["work_lost"].values[k]),
+                }
+            )
     return rows
 
 

@@ -64,7 +64,7 @@ def test_size_prints_areas_and_leaves_a_dataset(small_training, tmp_path, capsys
 
 @pytest.mark.slow
 def test_pictures_and_section_of_the_report(small_training, tmp_path, capsys):
-    from viz.sizing_plots import sizing_section
+    from viz.sizing_section import sizing_section
 
     arguments = ["size", CASE, "--samples", "0", "--no-studies", "--workers", "0"]
     assert main([*arguments, "--out", str(tmp_path), *COARSE]) == 0
