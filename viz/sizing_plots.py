@@ -112,7 +112,8 @@ def draw_throttling(tree: xr.DataTree) -> Figure | None:
         axes[0][1].plot(x, 100.0 * one["throttling_probability"], color=COLOURS[k], label=name)
         needed = float(tree["area"]["needed"].sel(sub_center=name)[-1]) / scale
         for axis in axes[0]:
-            axis.axvline(needed, color=COLOURS[k], linewidth=0.8, linestyle="--")
+            mark = "needed, nothing uncertain" if k == 0 else None
+            axis.axvline(needed, color=COLOURS[k], linewidth=0.8, linestyle="--", label=mark)
     axes[0][0].set(
         title="Card-hours lost to temperature", ylabel="share, mean (dotted: P95) [%]",
         xlabel=f"radiator area, one face [{unit}]",
@@ -120,7 +121,7 @@ def draw_throttling(tree: xr.DataTree) -> Figure | None:
     axes[0][0].set_yscale("symlog", linthresh=0.01)
     axes[0][0].set_ylim(0.0, 100.0)
     axes[0][1].set(
-        title="Probability of throttling (dashed: needed by the design values)",
+        title="Probability of throttling",
         ylabel="samples that throttle in the worst orbit [%]",
         xlabel=f"radiator area, one face [{unit}]",
     )  # fmt: skip
@@ -146,7 +147,7 @@ def draw_tornado(tree: xr.DataTree) -> Figure | None:
     axes[0][0].legend(loc="best")
     axes[0][1].barh(place + 0.2, data["total_order"].values[order], 0.38, color=BLUE, label="total")
     axes[0][1].barh(
-        place - 0.2, data["first_order"].values[order], 0.38, color=SKY, label="first order",
+        place - 0.2, np.maximum(data["first_order"].values[order], 0.0), 0.38, color=SKY, label="first order",
         xerr=data["first_order_confidence"].values[order], ecolor=GRAY,
     )  # fmt: skip
     axes[0][1].set(title="Share of the variance (Sobol indices)", xlabel="[1]", yticks=place, yticklabels=[])
