@@ -58,7 +58,3 @@ def test_no_code_is_made_of_data(package: str) -> None:
 )  # fmt: skip
 def test_it_is_seen(source: str) -> None:
     assert offences(source)
-
-
-def test_packages_say_that_they_are_typed() -> None:
-    assert all((ROOT / name / "py.typed").is_file() for name in ("twin", "solvers", "meshes", "viz"))

@@ -84,14 +84,3 @@ def test_every_locked_package_has_a_hash() -> None:
     blocks = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
     assert len(blocks) > 100
     assert all("--hash=sha256:" in block for block in blocks)
-
-
-def test_versions_of_the_project_agree(project: dict) -> None:
-    from twin import __version__
-
-    citation = (ROOT / "CITATION.cff").read_text()
-    changes = (ROOT / "docs/changelog.md").read_text()
-    assert project["version"] == __version__
-    assert f"\nversion: {__version__}\n" in citation
-    assert f"\n## {__version__}" in changes
-    assert f"license: {project['license']['text']}" in citation
