@@ -121,14 +121,15 @@ class CardMaps:
         values = [self._of_racks(number, module, variable)[rack] for number in range(self.times.size)]
         return self.times, np.array(values)
 
-    def span(self, module: int) -> Floats:
-        """Return all junction temperatures that are kept of a module [K]: highest and mean of racks, and cards."""
+    def span(self, module: int, variable: str = JUNCTION) -> Floats:
+        """Return all that is kept of a module, of racks and of cards; of temperatures also the means of racks."""
+        names = ("junction_temperature_max", "junction_temperature_mean") if variable == JUNCTION else ("",)
         parts = [
-            self._of_racks(number, module, JUNCTION, name)
+            self._of_racks(number, module, variable, name)
             for number in range(self.times.size)
-            for name in ("junction_temperature_max", "junction_temperature_mean")
+            for name in names
         ]
-        parts += [self.at(time, module, JUNCTION).values for time in self.card_times]
+        parts += [self.at(time, module, variable).values for time in self.card_times]
         return np.concatenate(parts)
 
     def _of_racks(self, number: int, module: int, variable: str, name: str = JUNCTION) -> Floats:

@@ -77,7 +77,7 @@ class RackScene:
             cards = self.maps.at(float(self.data.times[index]), self._index, paint.variable)
             self._values = cards.values
             minutes = ", ".join(f"{time / 60:.0f}" for time in self.maps.card_times)
-            kept = "every card" if cards.each else f"racks, each by its {self._rack_word()}"
+            kept = "every card" if cards.each else f"racks, each by {self._rack_word()}"
             self.note = f"{kept} at {cards.time / 60:.0f} min; every card was kept at {minutes} min"
         set_colours(self._mesh, paint.colours(self._values, limits))
 
@@ -85,7 +85,7 @@ class RackScene:
         """Return camera presets, the usual one first."""
         _, y, z = np.eye(3)
         return [
-            CameraPreset("flat", z, y, parallel=True, fill=(0.94, 0.90)),
+            CameraPreset("flat", z, y, parallel=True, fill=(0.94, 0.86)),
             CameraPreset("tilted", unit(np.array([0.0, -0.6, 0.8])), y),
         ]
 
@@ -95,10 +95,12 @@ class RackScene:
         return np.concatenate([self._corners.reshape(-1, 3), top])
 
     def limits(self, paint: Paint) -> tuple[float, float]:
-        """Return SI values for the ends of the colour map: all that was kept of the module; shares are 0 to 1."""
+        """Return SI values for the ends of the colour map: all that was kept of the module."""
         if paint.variable == JUNCTION:
             return value_limits(self.maps.span(self._index), paint)
-        return (0.0, 1.0) if paint.variable in SHARES else self.data.limits(paint)
+        if paint.variable in SHARES:
+            return value_limits(self.maps.span(self._index, paint.variable), paint)
+        return self.data.limits(paint)
 
     def picked(self, actor: Any, cell: int, position: Floats) -> Pick | None:
         """Return the card of a square."""
@@ -128,13 +130,14 @@ class RackScene:
         """Return name, times [s since start] and values of the rack of a card over the run."""
         rack = int(self._rack[point])
         variable = self._variable if self._variable in (JUNCTION, *SHARES) else JUNCTION
-        return (f"rack {rack}, {self._rack_word()}", *self.maps.rack_series(self._index, rack, variable))
+        times, values = self.maps.rack_series(self._index, rack, variable)
+        return f"rack {rack}: {self._rack_word()}", times, values
 
     def _knows(self, paint: Paint) -> bool:
         return paint.variable == JUNCTION or paint.variable in SHARES
 
     def _rack_word(self) -> str:
-        return "hottest card" if self._variable == JUNCTION else "mean over its cards"
+        return "its hottest card" if self._variable == JUNCTION else "the mean over its cards"
 
     def _lay_out(self, racks: int) -> tuple[Floats, Floats]:
         """Return the corners of all cards, shape (card, 4, 3), and the places of the names of the racks."""

@@ -105,7 +105,7 @@ def test_a_click_on_a_card_gives_the_course_of_its_rack(data: PlantData) -> None
     words = model.describe_selection()
     assert f"rack {HOT_CARD[0]}, card {HOT_CARD[1]}: 83.85 °C" in words
     line = model.figures("throttling")["quantity"]["data"][0]
-    assert line["name"] == "rack 5, hottest card" and len(line["x"]) == 3
+    assert line["name"] == "rack 5: its hottest card" and len(line["x"]) == 3
     model.close()
 
 

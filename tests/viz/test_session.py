@@ -25,7 +25,7 @@ import pytest
 import tornado.web
 import tornado.websocket
 from browser import Page
-from large_result import HOTTEST
+from large_result import HOTTEST, write_large
 
 from twin.errors import BadInput
 from viz.plant_data import PlantData
@@ -240,8 +240,19 @@ def test_a_session_in_the_browser(browser: str, large_folder: Path) -> None:
             first.click_at(box[0] + 0.35 * box[2], box[1] + 0.3 * box[3])
             first.wait("document.querySelector('#selection').innerText.includes('module ')")
             second.wait("document.querySelector('#selection').innerText.includes('module ')")
+            # Down to the cards of the module, and a click on one of them.
             first.click("#enter")
-            first.wait("document.querySelector('.dd-note').innerText.includes('sub-center')")
+            first.wait("document.querySelector('.dd-note').innerText.includes('16 racks, 1,024 cards')")
+            first.click_at(box[0] + 0.5 * box[2], box[1] + 0.52 * box[3])
+            for page in (first, second):
+                page.wait("document.querySelector('#selection').innerText.includes('card ')")
+            first.set("#paint", "throttled_fraction_thermal")
+            first.wait(
+                "document.querySelector('#scale-label').innerText.includes('throttled by temperature')"
+            )
+            first.set("#scene", "sub_center")
+            first.wait("document.querySelector('.dd-note').innerText.includes('areas of arrays')")
+            first.set("#clip", "40")
             first.click("#play")
             first.wait(f"!{CLOCK}.innerText.includes('00:20:00')")
             first.click("#play")
@@ -262,6 +273,25 @@ def test_error_page_when_the_result_is_gone(browser: str, large_folder: Path, tm
         page.open(link)
         assert page.text("#failure") == "The result is not there"
         assert "no such result" in page.text("body")
+
+
+def test_comparison_in_the_browser(browser: str, large_folder: Path, tmp_path: Path) -> None:
+    """The difference of two results, with its own scale."""
+    write_large(tmp_path, side=8, ticks=24, warmer=3.0)
+    with session(str(tmp_path), "--compare", str(large_folder)) as (link, _), Page(browser) as page:
+        ready(page, link)
+        page.wait("document.querySelector('#scale-label').innerText.includes('difference [K]')")
+        assert "lowest 3.00, mean 3.00, highest 3.00 K" in page.text("#selection")
+        page.set("#scene", "module")
+        page.wait("document.querySelector('.dd-note').innerText.includes('module 0')")
+        assert page.text("#error") == "" and page.problems() == []
+
+
+def test_half_written_results_are_refused(large_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(large_folder / "result.zarr", tmp_path / "result.zarr.partial")
+    command = [sys.executable, "-m", "twin", "view", str(tmp_path), "--no-browser"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2 and "has not finished" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_token_is_needed_beyond_this_machine(large_folder: Path) -> None:

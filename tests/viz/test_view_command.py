@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from PIL import Image
@@ -13,6 +16,7 @@ from typer.testing import CliRunner
 from twin.cli.report import report
 from twin.cli.view import parse_moment, view
 from twin.errors import BadInput
+from viz.movie import _ffmpeg
 
 START = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 
@@ -81,6 +85,40 @@ def test_movie(run_folder: Path, tmp_path: Path) -> None:
     with Image.open(file) as movie:
         assert movie.n_frames == 4 and movie.size == (960, 606)  # type: ignore[attr-defined]
     assert [item.name for item in tmp_path.iterdir()] == ["run.gif"]
+
+
+@pytest.mark.skipif(_ffmpeg() is None, reason="no ffmpeg on PATH, and no package imageio-ffmpeg")
+def test_mp4(run_folder: Path, tmp_path: Path) -> None:
+    """A real one, read back by the program that wrote it."""
+    file = tmp_path / "run.mp4"
+    done = runner.invoke(app, ["view", str(run_folder), "--movie", str(file), "--frames", "4"])
+    assert done.exit_code == 0, done.output
+    assert file.read_bytes()[4:8] == b"ftyp"
+    program = str(_ffmpeg())
+    told = subprocess.run(
+        [program, "-hide_banner", "-i", str(file), "-f", "null", "-"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "Video: h264" in told.stderr and "960x606" in told.stderr and "frame=    4" in told.stderr
+
+
+def test_mp4_frames_as_the_encoder_gets_them(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is handed to ffmpeg: whole frames of the size that it is told, moving, and a file that is put in place."""
+    program = tmp_path / "ffmpeg"
+    program.write_text('#!/bin/sh\necho "$@" >"$0.arguments"\nfor last; do :; done\ncat >"$last"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr("viz.movie._ffmpeg", lambda: str(program))
+    file = tmp_path / "run.mp4"
+    done = runner.invoke(app, ["view", str(run_folder), "--movie", str(file), "--frames", "3"])
+    assert done.exit_code == 0, done.output
+    words = (tmp_path / "ffmpeg.arguments").read_text().split()
+    width, height = (int(number) for number in words[words.index("-s") + 1].split("x"))
+    assert width % 2 == height % 2 == 0 and words[words.index("-pix_fmt") + 1] == "rgb24"
+    frames = np.frombuffer(file.read_bytes(), np.uint8).reshape(3, height, width, 3).astype(int)
+    assert all(np.abs(a - b).max() > 100 for a, b in pairwise(frames))
+    assert not list(tmp_path.glob("*.partial*"))
 
 
 def test_mp4_needs_ffmpeg(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
