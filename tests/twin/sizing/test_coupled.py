@@ -12,6 +12,7 @@ from twin.sizing.area import fan_areas, size_samples
 from twin.sizing.closed_design import closed_form
 from twin.sizing.dataset import write_sizing
 from twin.sizing.limits import limits_of
+from twin.sizing.uncertainty import draw
 from twin.sweep_cluster import Workers
 
 BRIGHT = "mission.start=2026-10-10T00:00:00Z"
@@ -62,6 +63,21 @@ def test_more_area_never_throttles_more(load, panels, ensemble_of):
     assert np.all(np.diff(held) <= 5e-3)
     assert np.all(np.diff(junction) <= 0.15)
     assert np.all(np.diff(out.work[:, 0]) >= -2e-3)
+
+
+def test_more_area_never_throttles_more_whatever_else_varies(load, panels, ensemble_of):
+    """Forty pairs of modules alike in all but their area, with factors from anywhere in their distributions."""
+    case = load()
+    draws = draw(case.sizing.uncertainty.variables, 40, 11)
+    rng = np.random.default_rng(5)
+    small = rng.uniform(0.6, 0.85, 40)
+    large = small * rng.uniform(1.01, 1.25, 40)
+    both = {name: np.tile(values, 2) for name, values in draws.items()}
+    out = ensemble_of(case, panels, Samples(radiator_area=np.concatenate([small, large]), **both), 80).fly()
+    held, lost, junction = out.throttled[:, 0], 1.0 - out.work[:, 0], out.junction_p99[:, 0]
+    assert np.sum(held[:40] > 1e-3) > 8 and np.sum(held[40:] == 0.0) > 8
+    for values, slack in ((held, 5e-3), (lost, 5e-3), (junction, 0.15)):
+        assert np.all(values[40:] <= values[:40] + slack)
 
 
 def test_both_searches_agree(load, panels, ensemble_of):
