@@ -43,7 +43,7 @@ FULL = (*TWIN, "run", SATELLITE, *COARSE, *SHORT)
 REDUCED = (*TWIN, "run", SATELLITE, *TINY, "--thermal", "reduced", *SHORT)
 SIZE = (*TWIN, "size", SATELLITE, *TINY, "--samples", "24", "--no-studies", "--no-pictures", "--workers")
 SWEEP = (*TWIN, "sweep", SATELLITE, *TINY, *settings("mission.duration=4 min"), "--workers", "0")
-FEED = (*TWIN, "feed", SATELLITE, *TINY, "--thermal", "reduced", "--duration", "4 h")
+FEED = (*TWIN, "feed", SATELLITE, *TINY, "--thermal", "reduced", "--duration", "2 h")
 LIVE = (*TWIN, "live", SATELLITE, *TINY, "--from", "{packets}", "--orbits", "0.2", "--workers")
 
 
@@ -295,13 +295,16 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--record", action="store_true", help="write the rows into docs/verification")
+    parser.add_argument(
+        "--packets", type=Path, help="telemetry for the live twin: made once, then taken again"
+    )
     parser.add_argument("--exact", action="store_true", help="WHAT are whole names")
     given = parser.parse_args()
     print(recorded.as_table(recorded.KILL_HEADS, []), flush=True)
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="kill-matrix-") as name:
         folder = Path(name)
-        packets = folder / "packets.ccsds"
+        packets = given.packets or folder / "packets.ccsds"
         for number, work in enumerate(WORKS):
             chosen = not given.what or any(
                 part == work.name if given.exact else part in work.name for part in given.what
