@@ -6,6 +6,7 @@ Tables and JSON go to standard output, progress and errors to standard error: a 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,11 +103,16 @@ def print_table(
     table = Table(title=escape(title), title_justify="left", header_style="bold")
     for i, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
-        table.add_column(escape(name), justify="right" if numeric else "left", no_wrap=numeric)
+        written = bool(rows) and all(_WRITTEN_NUMBER.fullmatch(_cell(row[i])) for row in rows)
+        table.add_column(escape(name), justify="right" if numeric or written else "left", no_wrap=numeric)
     for row in rows:
         table.add_row(*(escape(_cell(value)) for value in row))
     console = output_console()
     console.print(table, soft_wrap=False)
+
+
+_WRITTEN_NUMBER = re.compile(r"[≤≥ ]*[-+]?[\d,.]+( ?%)?|–|")
+"""What a cell with a number, or with none, looks like."""
 
 
 def _cell(value: Any) -> str:

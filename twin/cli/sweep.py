@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
-SHOWN = (
-    "radiator_area", "radiator_margin_min", "junction_temperature_max", "throttled_fraction_thermal",
-    "throttled_fraction_power", "throughput_fraction", "battery_soc_min", "radiator_area_needed",
-    "radiator_area_required", "radiator_area_closed_form",
-)  # fmt: skip
-"""Figures of the table; all are in the dataset."""
+SHOWN = {
+    "radiator_area": ("radiator [m²]", 1.0, 0.0),
+    "radiator_margin_min": ("radiator margin, least [%]", 100.0, 0.0),
+    "junction_temperature_max": ("hottest junction [°C]", 1.0, -273.15),
+    "throttled_fraction_thermal": ("throttled by heat [%]", 100.0, 0.0),
+    "throttled_fraction_power": ("by power [%]", 100.0, 0.0),
+    "throughput_fraction": ("throughput [%]", 100.0, 0.0),
+    "battery_soc_min": ("lowest charge [%]", 100.0, 0.0),
+    "radiator_area_needed": ("needed [m²]", 1.0, 0.0),
+    "radiator_area_required": ("with margin [m²]", 1.0, 0.0),
+    "radiator_area_closed_form": ("closed form [m²]", 1.0, 0.0),
+    "radiator_area_design": ("design [m²]", 1.0, 0.0),
+}
+"""Figures of the table: heading, factor and shift; all are in the dataset."""
 
 
 def sweep(
@@ -118,20 +126,34 @@ def _print(data: xr.Dataset, as_json: bool) -> None:
         )
         one = data.sel(at)
         values = [float(one[name]) for name in shown]
-        numbers = (v if v == v else None for v in values)
         error = str(one["error"].values)
-        # The table says that a variant failed; the dataset and JSON say why.
-        said = error if as_json or not error else error.partition(":")[0]
-        rows.append((*(_plain(at[d]) for d in dims), *numbers, said))
-    heads = [
-        *(f"{d} [{data[d].attrs['units']}]" if data[d].attrs.get("units", "1") != "1" else d for d in dims),
-        *(f"{name} [{data[name].attrs['units']}]" for name in shown),
-        "error",
+        if as_json:
+            numbers: list[object] = [v if v == v else None for v in values]
+        else:
+            # The table says that a variant failed; the dataset and JSON say why.
+            numbers = [_figure(v, name) for v, name in zip(values, shown)]
+            error = error.partition(":")[0]
+        rows.append((*(_plain(at[d]) for d in dims), *numbers, error))
+    varied = [
+        f"{d} [{data[d].attrs['units']}]" if data[d].attrs.get("units", "1") != "1" else d for d in dims
     ]
     if as_json:
+        heads = [*varied, *(f"{name} [{data[name].attrs['units']}]" for name in shown), "error"]
         print_json([dict(zip(heads, row, strict=True)) for row in rows])
         return
-    print_table("sweep", heads, rows)
+    if not any(row[-1] for row in rows):
+        print_table("sweep", [*varied, *(SHOWN[name][0] for name in shown)], [row[:-1] for row in rows])
+        return
+    print_table("sweep", [*varied, *(SHOWN[name][0] for name in shown), "error"], rows)
+
+
+def _figure(value: float, name: str) -> str:
+    """A figure in the unit that people read."""
+    _, factor, shift = SHOWN[name]
+    number = factor * value + shift
+    if number != number:
+        return "–"
+    return f"{number:,.2f}" if abs(number) < 1e3 else f"{number:,.0f}"
 
 
 def _plain(value: object) -> object:
