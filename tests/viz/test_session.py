@@ -243,7 +243,7 @@ def test_a_session_in_the_browser(browser: str, large_folder: Path) -> None:
             # Down to the cards of the module, and a click on one of them.
             first.click("#enter")
             first.wait("document.querySelector('.dd-note').innerText.includes('16 racks, 1,024 cards')")
-            first.click_at(box[0] + 0.5 * box[2], box[1] + 0.52 * box[3])
+            first.click_at(box[0] + 0.43 * box[2], box[1] + 0.4 * box[3])
             for page in (first, second):
                 page.wait("document.querySelector('#selection').innerText.includes('card ')")
             first.set("#paint", "throttled_fraction_thermal")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from twin.errors import BadInput
@@ -12,8 +10,8 @@ from viz.curves import PLOT_BY_NAME
 from viz.plant_data import PlantData
 from viz.scenes import Choice
 from viz.session.model import CHARTS, SessionModel
+from viz.session.page import assets_module, build_page
 
-ASSETS = Path(__file__).with_name("assets")
 PLAY_PAUSE = 0.15
 """Least time between two steps while it plays [s]."""
 
@@ -32,20 +30,6 @@ DEEPER = {
     "cards": ("racks", "sub_center"),
 }
 """Where *look at it* leads: the first of these that the result has."""
-
-
-def assets_module() -> dict[str, Any]:
-    """Return what the page loads beside trame's own files: plotly and the plot component."""
-    import plotly
-
-    # Scripts of one folder are loaded in this order.
-    library = Path(plotly.__file__).parent / "package_data"
-    return {
-        "serve": {"dd_plotly": str(library), "dd_assets": str(ASSETS)},
-        "scripts": ["dd_plotly/plotly.min.js", "dd_assets/elements.js"],
-        "styles": ["dd_assets/session.css"],
-        "vue_use": ["dawnduskElements"],
-    }
 
 
 class SessionApp:
@@ -67,7 +51,7 @@ class SessionApp:
         self._playing: asyncio.Task[None] | None = None
         server.enable_module(assets_module())
         self._fill_state()
-        self._build_page()
+        self.view = build_page(self)
         self._watch()
 
     def refresh(self) -> None:
@@ -285,137 +269,3 @@ class SessionApp:
                 self.view.push_camera()
         else:
             self.view.update_image()
-
-    def _build_page(self) -> None:
-        from trame.ui.html import DivLayout
-        from trame.widgets import html
-
-        with DivLayout(self.server) as layout:
-            layout.root.classes = "dd-page"
-            layout.root.style = ""
-            html.Div("{{ error }}", classes="dd-error", v_show="error", id="error")
-            self._build_bar(html)
-            with html.Div(classes="dd-main"):
-                self._build_view(html)
-                self._build_side(html)
-            self._build_time(html)
-
-    def _build_bar(self, html: Any) -> None:
-        with html.Div(classes="dd-bar"):
-            html.H1("{{ case_name }}")
-            with html.Label("show"), html.Select(v_model=("scene",), id="scene"):
-                html.Option(
-                    "{{ item.title }}", v_for="item in scenes", value=("item.value",), key="item.value"
-                )
-            with (
-                html.Label("sub-center", v_show="['sub_center', 'module', 'racks'].includes(scene)"),
-                html.Select(v_model=("sub_center",), id="sub-center"),
-            ):
-                html.Option(
-                    "{{ name }}", v_for="(name, number) in sub_centers", value=("number",), key="number"
-                )
-            with html.Label("module", v_show="scene == 'module' || scene == 'racks'"):
-                html.Input(type="number", min="0", v_model_number=("module",), id="module")
-            with html.Label("colour"), html.Select(v_model=("paint",), id="paint"):
-                html.Option(
-                    "{{ item.title }}", v_for="item in paints", value=("item.value",), key="item.value"
-                )
-            with html.Label("camera"):
-                html.Button(
-                    "{{ name }}", v_for="name in cameras", key="name", click=(self.look, "[name]"),
-                    classes="dd-camera",
-                )  # fmt: skip
-            with html.Label("cut"):
-                html.Input(type="range", min="0", max="95", v_model_number=("clip",), id="clip",
-                           style="width:90px")  # fmt: skip
-            with html.Label(title="Turn the scene in this browser instead of on the server"):
-                html.Input(type="checkbox", v_model=("client_side",), id="client-side")
-                html.Span("in browser")
-
-    def _build_view(self, html: Any) -> None:
-        from trame.widgets import vtk
-
-        with element("dd-pick", ["pick", "size"])(
-            classes="dd-view", id="view", pick=(self.pick, "$event"), size=(self.resize, "$event")
-        ):
-            self.view = vtk.VtkRemoteLocalView(
-                self.model.plotter.render_window, namespace="view", mode=("viewMode", "remote"),
-                interactive_ratio=0.7, interactive_quality=55, still_ratio=1, still_quality=92,
-                disable_auto_switch=True, style="width:100%;height:100%",
-            )  # fmt: skip
-            with html.Div(classes="dd-note"):
-                html.B("{{ title }}")
-                html.Div("{{ note }}")
-            with html.Div(classes="dd-scale"):
-                html.Div("{{ scale.label }}", id="scale-label")
-                html.Div(
-                    classes="dd-ramp",
-                    style=("`background: linear-gradient(to right, ${scale.stops.join(',')})`",),
-                )
-                with html.Div(classes="dd-ticks"):
-                    html.Span(
-                        "{{ (number == 0 && scale.below ? '≤ ' : "
-                        "number == scale.ticks.length - 1 && scale.above ? '≥ ' : '') + tick }}",
-                        v_for="(tick, number) in scale.ticks",
-                        key="number",
-                    )
-
-    def _build_side(self, html: Any) -> None:
-        with html.Div(classes="dd-side"):
-            with html.Div(classes="dd-card"):
-                html.B("{{ selection }}", id="selection")
-                with html.Div(v_show="selected", style="margin-top:5px;display:flex;gap:8px"):
-                    html.Button("look at it", click=self.enter, v_show="deeper", id="enter")
-                    html.Button("clear", click=self.unselect, id="clear")
-            chart(html, figure=("figure_quantity",), cursor=("cursor",), moment=(self.go_to, "[$event]"))
-            with html.Div(v_show="!live"), html.Select(v_model=("plot",), id="plot"):
-                html.Option(
-                    "{{ item.title }}", v_for="item in plots", value=("item.value",), key="item.value"
-                )
-            chart(html, figure=("figure_plot",), cursor=("cursor",), moment=(self.go_to, "[$event]"))
-            with html.Div(classes="dd-card dd-alarms", v_show="live", id="alarms"):
-                html.B("Alarms")
-                html.Div("none", v_show="!alarms.length")
-                with html.Ul():
-                    html.Li(
-                        "{{ alarm }}", v_for="(alarm, number) in alarms", key="number", classes="dd-alarm"
-                    )
-                html.B("Forecast", v_show="forecast.length")
-                with html.Ul():
-                    html.Li("{{ line }}", v_for="(line, number) in forecast", key="number")
-
-    def _build_time(self, html: Any) -> None:
-        with html.Div(classes="dd-time"):
-            html.Button(
-                "{{ playing ? '❚❚ pause' : '▶ play' }}", click=self.play, id="play",
-                classes=("playing ? 'on' : ''",),
-            )  # fmt: skip
-            html.Span("{{ clock }}", classes="dd-clock", id="clock")
-            html.Input(
-                type="range",
-                min="0",
-                max=("last_index",),
-                step="1",
-                v_model_number=("time_index",),
-                id="time",
-            )
-            html.Span("live", v_show="live && following", style="color:#5ee0a0", id="live")
-
-
-def chart(html: Any, **attributes: Any) -> Any:
-    """Add a time plot to the page."""
-    with html.Div(classes="dd-plot"):
-        return element("dd-chart", ["moment"], "figure", "cursor")(**attributes)
-
-
-def element(tag: str, events: list[str], *attributes: str) -> Callable[..., Any]:
-    """Return the widget of an element of ``assets/elements.js``, with its attributes and the events it sends."""
-    from trame_client.widgets.core import AbstractElement
-
-    class Element(AbstractElement):
-        def __init__(self, **options: Any) -> None:
-            super().__init__(tag, **options)
-            self._attr_names += list(attributes)
-            self._event_names += events
-
-    return Element
