@@ -63,8 +63,8 @@ def closed_form(ensemble: Ensemble, sample: int, junction_limit: float, coolant_
 
     Notes
     -----
-    The cards work at the mean activity of the orbit, the deciding one at the 99 % quantile of the spread, its leakage
-    at the limit; fluxes are the means of the orbit; the pump's heat is in, exchange with the body is not.
+    Cards work at the mean activity of the orbit, the deciding ones at the 99 % quantile of the spread and at its end,
+    their leakage at the limit; fluxes are the means of the orbit; the pump's heat is in, exchange with the body is not.
     """
     ticks = [t for t in ensemble.ticks if t.time >= 0.0]
     weight = np.array([t.dt for t in ticks]) / sum(t.dt for t in ticks)
@@ -85,9 +85,6 @@ def closed_form(ensemble: Ensemble, sample: int, junction_limit: float, coolant_
         absorbed = float((weight @ np.array(flux)).sum()) / faces
         loop = loop_design(group, ensemble.thermals[number].panel, sample, absorbed)
         card, cards = group.card, group.design.racks.cards
-        tail = CardSample.of(card, 4096, 1)
-        order = np.argsort(tail.power_factor[: tail.counts[0]] * tail.resistance_factor[: tail.counts[0]])
-        worst = order[-1]
         powers = [
             min(
                 float(card_power(card, mean_activity[j] if j >= 0 else 0.0, 1.0, junction_limit)),
@@ -96,22 +93,44 @@ def closed_form(ensemble: Ensemble, sample: int, junction_limit: float, coolant_
             for j, _ in kind.jobs
         ]
         mean_power = factor["card_power"] * sum(share * p for (_, share), p in zip(kind.jobs, powers))
-        hottest = min(max(powers) * factor["card_power"] * float(tail.power_factor[worst]), card.power_limit)
         overhead = group.overhead_power
         supply_loss = _supply_loss(group, cards * mean_power + overhead)
         plate = cards * mean_power + overhead + supply_loss
-        supply = supply_for_junction(
-            junction_limit,
-            hottest,
-            card.junction_resistance * factor["card_resistance"] * float(tail.resistance_factor[worst]),
-            plate,
-            loop.capacity_rate,
-            float(group.thermal_values["plate_conductance"][sample]),
-        )
+        supplies = []
+        for limit, power, resistance in _deciding_cards(ensemble, number, sample, junction_limit):
+            supplies.append(
+                supply_for_junction(
+                    limit,
+                    min(max(powers) * factor["card_power"] * power, card.power_limit),
+                    card.junction_resistance * factor["card_resistance"] * resistance,
+                    plate,
+                    loop.capacity_rate,
+                    float(group.thermal_values["plate_conductance"][sample]),
+                )
+            )
+        supply = min(supplies)
         heat = plate + float(group.pump_power[sample])
         supply = min(supply, coolant_limit - heat / loop.capacity_rate)
         found.append(area_steps(heat, supply, loop))
     return max(found, key=lambda steps: steps.film)
+
+
+def _deciding_cards(
+    ensemble: Ensemble, number: int, sample: int, junction_limit: float
+) -> list[tuple[float, float, float]]:
+    """Limits of the junction with factors on power and resistance of the card that decides on each.
+
+    The limit of the case is one for the 99 % quantile. The hottest card, for which its job waits, must stay below the
+    temperature at which it lowers its clock.
+    """
+    card = ensemble.groups[number].card
+    mine = ensemble.lots.row == number * ensemble.count + sample
+    tail = CardSample.of(card, 4096, int(ensemble.lots.population[mine].max()))
+    most = np.argmax(tail.power_factor[: tail.counts[0]] * tail.resistance_factor[: tail.counts[0]])
+    return [
+        (limit, float(tail.power_factor[place]), float(tail.resistance_factor[place]))
+        for limit, place in ((junction_limit, int(most)), (card.target_temperature, -2))
+    ]
 
 
 def _supply_loss(group: ModuleGroup, power: float) -> float:
