@@ -198,6 +198,7 @@ def injured(
     struck, tries, damaged, early = 0, 0, False, 0
     while True:
         process = place.start(*(["--resume"] if place.out.exists() and tries else []))
+        hit = False
         if tries < kills:
             tries += 1
             if struck == 0:  # the first blow falls when something is kept
@@ -210,8 +211,10 @@ def injured(
                 process.wait(rng.uniform(low, high))
             except subprocess.TimeoutExpired:
                 strike(process, SIGNALS[injury])
-                struck += 1
+                struck, hit = struck + 1, True
         _, errors = process.communicate()
+        if process.returncode == 0 and hit and place.work.kind == "live":
+            continue  # for a live twin to be asked to end is a good end
         if process.returncode == 0:
             if not struck and early < 5:  # it had ended before the blow: once more from the start
                 early, tries = early + 1, 0
