@@ -32,7 +32,7 @@ IMAGES = ROOT / "docs/images"
 LIVE_CASE = "cases/constellation-200kw.yaml"
 
 
-def shrink(source: Path, name: str) -> None:
+def shrink(source: Path, name: str, colour_map: str = "plasma") -> None:
     """Write `source` as docs/images/`name`.png at the width of a page with a palette of its own."""
     target = IMAGES / f"{name}.png"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def shrink(source: Path, name: str) -> None:
     for width in WIDTHS:
         small = full.resize((width, round(full.height * width / full.width)), Image.Resampling.LANCZOS)
         # The colours of the scale first: otherwise its rare ends fall together.
-        ramp = (255 * colormaps["plasma"](np.linspace(0, 1, COLOURS // 3))[:, :3]).astype(np.uint8)
+        ramp = (255 * colormaps[colour_map](np.linspace(0, 1, COLOURS // 4))[:, :3]).astype(np.uint8)
         others = small.quantize(COLOURS - len(ramp)).getpalette() or []
         palette = Image.new("P", (1, 1))
         palette.putpalette([*ramp.ravel().tolist(), *others[: 3 * (COLOURS - len(ramp))]])
@@ -80,7 +80,7 @@ def throttling(run: Path, folder: Path) -> None:
             worst.sub_center, "--module", str(worst.worst), "--colour-by", worst.variable, "--time",
             f"{data.times[index]} s",
         )  # fmt: skip
-        shrink(folder / f"{name}.png", name)
+        shrink(folder / f"{name}.png", name, "viridis")
 
 
 def session(run: Path, folder: Path, address: str) -> None:
@@ -105,7 +105,13 @@ def session_cards(run: Path, folder: Path, address: str) -> None:
         page.set("#scene", "racks")
         page.wait("document.querySelector('.dd-note').innerText.includes('racks')")
         time.sleep(2)
-        page.click("#view")
+        left, top, width, height = page.eval(
+            "(() => { const r = document.querySelector('#view').getBoundingClientRect();"
+            " return [r.left, r.top, r.width, r.height]; })()"
+        )
+        page.click_at(
+            left + 0.43 * width, top + 0.40 * height
+        )  # a card of rack 5; the middle is between racks
         page.wait("document.querySelector('#selection').innerText.includes('card ')")
         photograph(page, folder, "session-cards")
 

@@ -19,7 +19,7 @@ from viz.assembly import (
     tile_quads,
 )
 from viz.module_geometry import face_normal, part_of
-from viz.paints import Paint
+from viz.paints import Paint, value_limits
 from viz.plant_data import Moment, PlantData
 from viz.stage import (
     CameraPreset,
@@ -28,6 +28,7 @@ from viz.stage import (
     add_headlight,
     earth_colours,
     letters,
+    map_presets,
     quads_mesh,
     set_colours,
     set_points,
@@ -136,8 +137,8 @@ class CenterScene:
         return np.concatenate([near, far])
 
     def limits(self, paint: Paint) -> tuple[float, float]:
-        """Return SI values for the ends of the colour map: all modules, the whole run."""
-        return self.data.limits(paint)
+        """Return SI values for the ends of the colour map: the modules of this sub-center, the whole run."""
+        return value_limits(self.data.values(paint.variable)[:, self.center], paint)
 
     def picked(self, actor: Any, cell: int, position: Floats) -> Pick | None:
         """Return the module that a rectangle belongs to."""
@@ -271,11 +272,7 @@ class CardsScene:
 
     def presets(self) -> Sequence[CameraPreset]:
         """Return camera presets, the usual one first."""
-        _, y, z = np.eye(3)
-        return [
-            CameraPreset("flat", z, y, parallel=True, fill=(0.94, 0.90)),
-            CameraPreset("tilted", unit(np.array([0.0, -0.6, 0.8])), y),
-        ]
+        return map_presets()
 
     def extent(self) -> Floats:
         """Return points that must be in the picture."""

@@ -13,7 +13,7 @@ from viz.assembly import array_centres, grid_shape, tile_quads
 from viz.card_maps import JUNCTION, SHARES, CardMaps
 from viz.paints import Paint, value_limits
 from viz.plant_data import PlantData
-from viz.stage import CameraPreset, Pick, letters, quads_mesh, set_colours, unit
+from viz.stage import CameraPreset, Pick, letters, map_presets, quads_mesh, set_colours
 
 type Floats = NDArray[np.float64]
 
@@ -83,11 +83,7 @@ class RackScene:
 
     def presets(self) -> Sequence[CameraPreset]:
         """Return camera presets, the usual one first."""
-        _, y, z = np.eye(3)
-        return [
-            CameraPreset("flat", z, y, parallel=True, fill=(0.94, 0.86)),
-            CameraPreset("tilted", unit(np.array([0.0, -0.6, 0.8])), y),
-        ]
+        return map_presets()
 
     def extent(self) -> Floats:
         """Return points that must be in the picture."""

@@ -91,6 +91,15 @@ class Scene(Protocol):
         """Return unit vectors of the scene that the picture names, such as the Sun; may be empty."""
 
 
+def map_presets() -> list[CameraPreset]:
+    """Return the cameras of a flat map in the plane of x and y; below it is room for the scale of a session."""
+    _, y, z = np.eye(3)
+    return [
+        CameraPreset("flat", z, y, parallel=True, fill=(0.94, 0.86)),
+        CameraPreset("tilted", unit(np.array([0.0, -0.6, 0.8])), y),
+    ]
+
+
 def prefer_headless_rendering() -> None:
     """Make VTK draw without a window system where there is none, unless the user chose otherwise.
 
