@@ -223,7 +223,10 @@ def injured(
                 continue
             if not struck:
                 return struck, "it was never struck: it had ended before"
-            return struck, "" if injury != "damage" or damaged else "nothing was damaged"
+            return (
+                struck,
+                "" if injury != "damage" or damaged else "it ended before anything could be damaged",
+            )
         if "Traceback" in errors:
             return struck, "traceback: " + errors.strip().splitlines()[-1]
         nothing_yet = not place.begun() and "--resume" in errors
@@ -232,7 +235,8 @@ def injured(
         if nothing_yet and place.out.exists():
             place.out.rename(place.out.with_name(f"nothing-{tries}"))
         found = sorted(place.folder.glob(place.work.kept), key=lambda path: path.stat().st_mtime)
-        if injury == "damage" and not damaged and found:
+        # A run goes on from the checkpoint before; other work does again what it lost.
+        if injury == "damage" and not damaged and len(found) > (place.work.kind == "run"):
             flip_a_bit(found[-1], rng)
             damaged = True
 
