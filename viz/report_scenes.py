@@ -63,7 +63,10 @@ def scene_section(path: Path) -> str:
                 "Finite element field nearest to that moment; Earth, Sun and orientation are those of then."
             )
             blocks.append(_figure(file, "Module coloured by radiator panel temperature", caption))
-    return f"<h2>At the hottest moment</h2>{''.join(blocks)}" if blocks else ""
+    if not blocks:
+        return ""
+    # The heading stays with its first picture when the page is printed.
+    return f"<div class='keep'><h2>At the hottest moment</h2>{blocks[0]}</div>{''.join(blocks[1:])}"
 
 
 def throttling_words(result: xr.DataTree) -> str:
