@@ -221,9 +221,9 @@ def _first_round(
     return [done.value for done in results]
 
 
-def _chunks(count: int, workers: int) -> list[slice]:
-    """Parts of the samples: at most `CHUNK` each, and enough of them for all workers."""
-    size = max(8, min(CHUNK, int(np.ceil(count / workers))))
+def _chunks(count: int, workers: int, keys: int) -> list[slice]:
+    """Parts of the samples of one of several keys: at most `CHUNK` each, and enough of them for all workers."""
+    size = max(8, min(CHUNK, int(np.ceil(count * keys / workers))))
     return [slice(first, min(first + size, count)) for first in range(0, count, size)]
 
 
@@ -288,7 +288,8 @@ def _sampled(
         for number in range(len(keys)):
             guess[number] = _linear_guess(draws, area[number], pilot, guess[number])
         rest = [
-            slice(s.start + pilot.stop, s.stop + pilot.stop) for s in _chunks(count - pilot.stop, at.count)
+            slice(s.start + pilot.stop, s.stop + pilot.stop)
+            for s in _chunks(count - pilot.stop, at.count, len(keys))
         ]
         run(tasks(rest, guess), 0.45, 0.80)
     out: list[tuple[SampledArea, ...]] = []
