@@ -3,6 +3,8 @@
     env/run python bench/bench_live.py align
     env/run python bench/bench_live.py latency [--cycles 20]
     env/run python bench/bench_live.py truth [--orbits 2]
+    env/run python bench/bench_live.py throttling [--orbits 2.2] [--caps 600 620] [--seeds 2]
+    env/run python bench/bench_live.py detection [--orbits 2.2]
 
 Writes bench/results/live-NAME.json. Wall time and processor time are both given: on a machine that does other work
 only the second one says anything.
@@ -11,7 +13,6 @@ only the second one says anything.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import time
@@ -19,6 +20,8 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import live_throttling
+import live_truth
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,7 +103,7 @@ def latency(cycles: int, members: int, cycle: float, step: float, centers: int) 
     print(f"built in {time.perf_counter() - start:.1f} s")
     random = np.random.default_rng(0)
     waits: list[float] = []
-    works: list[float] = []
+    spent, seen = 0.0, 0.0
     period = partitions[0].dictionary.period
 
     def samples(partition: Partition, when: float) -> tuple[np.ndarray, ...]:
@@ -137,151 +140,51 @@ def latency(cycles: int, members: int, cycle: float, step: float, centers: int) 
             for _ in partition.accept(serial, batch):
                 # All packets of the tick came at once: a sub-center waits for those before it.
                 waits.append(time.perf_counter() - begin)
-        if len(waits) and (now % cycle) < 1e-6:
-            works.append(time.process_time() - used)
+        if len(waits) > centers * 3:
+            spent, seen = spent + time.process_time() - used, seen + period
         serial += 1
-    waits, works = waits[centers * 3 :], works[3:]
+    waits = waits[centers * 3 :]
     table = {f"p{q}": float(np.percentile(waits, q)) for q in (50, 90, 99)}
     print(
         f"{centers} sub-centers x {partitions[0].model.modules} modules x {members} members, cycle {cycle:g} s, "
         f"step {step:g} s: packet to state p50 {table['p50']:.2f} s, p99 {table['p99']:.2f} s; "
-        f"{np.mean(works):.2f} s of processor time per cycle of the plant"
+        f"{spent / seen * cycle:.2f} s of processor time in a cycle, for the plant"
     )
     return {
         "members": members,
         "cycle": cycle,
         "step": step,
         "latency": table,
-        "cpu_per_cycle": float(np.mean(works)),
+        "cpu_per_cycle": spent / seen * cycle,
     }
-
-
-def truth(orbits: float, file: str) -> dict[str, object]:
-    """Hidden truth of the constellation: parameters, intervals, detection, false alarms."""
-    from twin.case import Case
-    from twin.feed.assembly import FeedOptions, hidden_factors, simulate_feed
-    from twin.live.host import Host, TrainedPanel
-    from twin.live.ingest import LiveTwin
-    from twin.live.model import PARAMETERS
-    from twin.live.pool import OneProcess
-    from twin.live.report import PLACES
-    from twin.live.settings import LiveSettings
-    from twin.telemetry.dictionary import Dictionary
-    from twin.telemetry.panel_sensors import PanelSensors
-
-    case = Case.load(ROOT / "cases" / file, [f"mission.duration={orbits} orbits", "numerics.thermal=reduced"])
-    dictionary = Dictionary.of_case(case)
-    modules = int(dictionary.modules.sum())
-    options = FeedOptions(spread=0.02, seed=3)
-    feed, _ = simulate_feed(case, options)
-    rows: list[tuple[float, np.ndarray]] = []
-
-    def watched(source):  # type: ignore[no-untyped-def]
-        for when, values, delay in source:
-            rows.append((when, np.array(values)))
-            yield when, values, delay
-
-    feed.source = watched(feed.source)
-    data = b"".join(packet for shipment in feed for packet in shipment.packets)
-    times = np.array([when for when, _ in rows])
-    values = np.array([v for _, v in rows])
-    host = Host(case, LiveSettings(), None, TrainedPanel())
-    reports: list = []
-    panel_error: list[np.ndarray] = []
-    panel_rows = np.stack(
-        [dictionary.of_quantity(f"panel_{p}_temperature") for p in ("inlet", "middle", "outlet")], axis=1
-    )
-
-    async def source():  # type: ignore[no-untyped-def]
-        for start in range(0, len(data), 2**14):
-            yield data[start : start + 2**14]
-            await asyncio.sleep(0)
-
-    async def go() -> LiveTwin:
-        twin = LiveTwin(case, OneProcess(host), forecasts=False)
-        publish = twin._publish
-
-        def keep(outcome, arrival):  # type: ignore[no-untyped-def]
-            reports.extend(outcome.reports)
-            part = host.partitions[outcome.sub_center]
-            if outcome.reports and part.time > 2.0 * part.model.orbit.period * 0.5:
-                row = int(np.searchsorted(times, part.time - 1e-6))
-                at = slice(*dictionary.first_module[outcome.sub_center : outcome.sub_center + 2])
-                found = np.concatenate(
-                    [
-                        PanelSensors(g).temperatures().reshape(-1, g.members, 3).mean(axis=1)
-                        for g in part.model.groups
-                    ]
-                )
-                panel_error.append(found - values[min(row, len(values) - 1), panel_rows[at]])
-            publish(outcome, arrival)
-
-        twin._publish = keep
-        await twin.run(source())
-        await twin.pool.close()
-        return twin
-
-    asyncio.run(go())
-    hidden = hidden_factors(options, modules)
-    half = [r for r in reports if r.time > 0.5 * times[-1]]
-    table: dict[str, object] = {}
-    inside = []
-    for k, name in enumerate(PARAMETERS):
-        truth_of = hidden[name][dictionary.plant_index]
-        error, score = [], []
-        for r in half:
-            at = slice(*dictionary.first_module[r.sub_center : r.sub_center + 2])
-            gap = r.parameter[:, k] - truth_of[at]
-            if name == "card_power":
-                gap = r.parameter[:, k] - 1.0  # the cards' power is measured: the factor is the meter's
-            error.append(gap)
-            score.append(gap / r.parameter_spread[:, k])
-        errors, scores = np.concatenate(error), np.concatenate(score)
-        share = float(np.mean(np.abs(scores) < 1.645))
-        inside.append(share)
-        table[name] = {"rms": float(np.sqrt(np.mean(errors**2))), "within_90": share}
-        print(
-            f"  {name:<18} rms error {np.sqrt(np.mean(errors**2)):.4f}, in the 90 % interval {100 * share:.0f} %"
-        )
-    place_names = {"supply": "coolant_supply_temperature", "return": "coolant_return_temperature",
-                   "cold_plate": "cold_plate_temperature", "body": "body_temperature"}  # fmt: skip
-    for place, quantity in place_names.items():
-        column = dictionary.of_quantity(quantity)
-        gaps = []
-        for r in half:
-            at = slice(*dictionary.first_module[r.sub_center : r.sub_center + 2])
-            row = min(int(np.searchsorted(times, r.time - 1e-6)), len(values) - 1)
-            gaps.append(r.temperature[:, PLACES.index(place)] - values[row, column[at]])
-        rms = float(np.sqrt(np.mean(np.concatenate(gaps) ** 2)))
-        table[place] = {"rms": rms}
-        print(f"  {place:<18} rms error {rms:.3f} K")
-    unmeasured = float(np.sqrt(np.mean(np.concatenate(panel_error) ** 2))) if panel_error else float("nan")
-    alarms = [a for r in reports for a in r.new_alarms]
-    hours = times[-1] / 3600.0 * modules
-    print(f"  unmeasured places on the panels: rms error {unmeasured:.3f} K")
-    print(f"  false alarms: {len(alarms)} in {hours:.1f} module hours: {[a.cause for a in alarms]}")
-    return {"parameters": table, "within_90": float(np.mean(inside)), "unmeasured_rms": unmeasured,
-            "false_alarms": len(alarms), "module_hours": hours}  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["align", "latency", "truth"])
+    parser.add_argument("what", choices=["align", "latency", "truth", "throttling", "detection"])
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--cycles", type=int, default=10)
     parser.add_argument("--members", type=int, default=24)
     parser.add_argument("--cycle", type=float, default=60.0)
-    parser.add_argument("--step", type=float, default=60.0)
+    parser.add_argument("--step", type=float, default=30.0)
     parser.add_argument("--centers", type=int, default=4)
     parser.add_argument("--orbits", type=float, default=2.0)
-    parser.add_argument("--case", default="experimental-satellite.yaml")
+    parser.add_argument("--case", default="sub-center.yaml")
+    parser.add_argument("--spread", type=float, default=0.02)
+    parser.add_argument("--caps", type=float, nargs="+", default=[580.0, 600.0, 620.0, 640.0])
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=3)
     given = parser.parse_args()
     if given.what == "align":
         result = align(given.steps)
     elif given.what == "latency":
         result = latency(given.cycles, given.members, given.cycle, given.step, given.centers)
+    elif given.what == "throttling":
+        result = live_throttling.throttling(given.orbits, given.caps, given.seeds, 0.03)
+    elif given.what == "detection":
+        result = live_throttling.detection(given.orbits, given.case, 0.01, given.seed, 4)
     else:
-        result = truth(given.orbits, given.case)
+        result = live_truth.table(given.orbits, given.case, given.spread, given.seed)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"live-{given.what}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

@@ -29,14 +29,13 @@ PANEL_SENSORS = ("panel_inlet_temperature", "panel_middle_temperature", "panel_o
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
-    """Telemetry of a hidden plant.
+class HiddenTruth:
+    """What was true in a hidden plant.
 
     Attributes
     ----------
     case : Case
-    packets : list of bytes
-        Tick by tick.
+    options : FeedOptions
     time : (tick,) array
         [s since mission start].
     values : (tick, parameter) array
@@ -46,7 +45,7 @@ class Recording:
     """
 
     case: Case
-    packets: list[bytes]
+    options: FeedOptions
     time: Array
     values: Array
     changes: list[tuple[float, dict[str, Array]]]
@@ -58,6 +57,28 @@ class Recording:
     def properties(self, time: float) -> dict[str, Array]:
         """Return what the modules are at a time [s]."""
         return [values for begin, values in self.changes if begin <= time][-1]
+
+    def telemetry(self, faults: Sequence[str] = ()) -> list[bytes]:
+        """Return the packets of every tick.
+
+        Parameters
+        ----------
+        faults : sequence of str
+            Of sensors and link; noise and calibration are the same with and without.
+        """
+        from twin.feed.assembly import parse_faults
+        from twin.feed.link import Link
+        from twin.feed.sensors import Sensors
+        from twin.feed.session import Feed
+        from twin.telemetry.dictionary import Dictionary
+
+        dictionary = Dictionary.of_case(self.case)
+        struck = parse_faults(self.case, dictionary, faults)
+        none = np.zeros(len(dictionary.sub_centers))
+        source = ((float(t), v.astype(float), none) for t, v in zip(self.time, self.values))
+        sensors = Sensors(dictionary, self.options.errors, struck, self.options.seed)
+        feed = Feed(source, sensors, Link(dictionary, struck, self.options.seed))
+        return [b"".join(shipment.packets) for shipment in feed]
 
 
 def properties(plant: Plant) -> dict[str, Array]:
@@ -81,48 +102,36 @@ def properties(plant: Plant) -> dict[str, Array]:
     return {name: np.concatenate(values) for name, values in rows.items()}
 
 
-def simulate(case: Case, options: FeedOptions, until: float = np.inf) -> Recording:
-    """Simulate a hidden plant and its telemetry.
+def simulate(case: Case, options: FeedOptions, until: float = np.inf) -> HiddenTruth:
+    """Simulate a hidden plant.
 
     Parameters
     ----------
     case : Case
     options : FeedOptions
+        Its faults are those of modules and jobs.
     until : float
         When to end, if before the end of the mission [s].
     """
     from twin.feed.assembly import hidden_factors, parse_faults
     from twin.feed.hidden import HiddenPlant
-    from twin.feed.link import Link
-    from twin.feed.sensors import Sensors
-    from twin.feed.session import Feed, simulated
+    from twin.feed.session import simulated
     from twin.plant import Plant
     from twin.telemetry.dictionary import Dictionary
 
     dictionary = Dictionary.of_case(case)
-    faults = parse_faults(case, dictionary, options.faults)
     factors = hidden_factors(options, int(dictionary.modules.sum()))
     plant = Plant.build(case)
-    hidden = HiddenPlant(case, dictionary, factors, faults, plant)
+    hidden = HiddenPlant(case, dictionary, factors, parse_faults(case, dictionary, options.faults), plant)
     changes: list[tuple[float, dict[str, Array]]] = []
     times: list[float] = []
     rows: list[NDArray[np.float32]] = []
-
-    def watched() -> Iterator[tuple[float, Array, Array]]:
-        for time, values, delay in simulated(hidden, min(plant.duration, until)):
-            if len(changes) < len(hidden.changes):
-                changes.append((hidden.changes[-1].time, properties(hidden.plant)))
-            times.append(time)
-            rows.append(values.astype(np.float32))
-            yield time, values, delay
-
-    feed = Feed(
-        watched(),
-        Sensors(dictionary, options.errors, faults, options.seed),
-        Link(dictionary, faults, options.seed),
-    )
-    packets = [b"".join(shipment.packets) for shipment in feed]
-    return Recording(case, packets, np.array(times), np.array(rows), changes)
+    for time, values, _ in simulated(hidden, min(plant.duration, until)):
+        if len(changes) < len(hidden.changes):
+            changes.append((hidden.changes[-1].time, properties(hidden.plant)))
+        times.append(time)
+        rows.append(values.astype(np.float32))
+    return HiddenTruth(case, options, np.array(times), np.array(rows), changes)
 
 
 @dataclass(eq=False)
@@ -164,12 +173,12 @@ class Follower:
         first = self.dictionary.first_module
         return slice(int(first[sub_center]), int(first[sub_center + 1]))
 
-    def true_factors(self, recording: Recording, sub_center: int, time: float) -> Array:
+    def true_factors(self, truth: HiddenTruth, sub_center: int, time: float) -> Array:
         """Return the estimated factors as they are, (module, parameter); the cards' is that of their meter, 1."""
         from twin.live.model import PARAMETERS
 
         at = self.dictionary.plant_index[self.modules(sub_center)]
-        real, groups = recording.properties(time), self.partitions[sub_center].model.groups
+        real, groups = truth.properties(time), self.partitions[sub_center].model.groups
         out = np.ones((at.size, len(PARAMETERS)))
         for k, name in enumerate(PARAMETERS):
             if name in real:
@@ -186,11 +195,11 @@ class Follower:
             [PanelSensors(g).temperatures().reshape(-1, g.members, 3).mean(axis=1) for g in groups]
         )
 
-    def panel_truth(self, recording: Recording, report: CycleReport) -> Array:
+    def panel_truth(self, truth: HiddenTruth, report: CycleReport) -> Array:
         """Return what those thermometers would have shown without errors, (module, sensor) [K]."""
         at = self.modules(report.sub_center)
         columns = np.stack([self.dictionary.of_quantity(name)[at] for name in PANEL_SENSORS], axis=1)
-        return np.asarray(recording.values[recording.row(report.time)][columns], dtype=float)
+        return np.asarray(truth.values[truth.row(report.time)][columns], dtype=float)
 
 
 def forecasts(

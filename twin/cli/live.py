@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twin.cli.console import error_console, output_console, print_json, print_table
+from twin.cli.live_log import LiveLog, alarm_lines, mission_clock
 from twin.errors import BadInput
 
 if TYPE_CHECKING:
     from twin.case import Case
     from twin.live.ingest import LiveTwin
-    from twin.live.partition import LiveSettings
+    from twin.live.settings import LiveSettings
     from twin.telemetry import Endpoint
 
 __all__ = ["live"]
@@ -88,7 +89,7 @@ def live(
         os.environ.setdefault(name, "1")
     from twin.case import Case
     from twin.cli.run import seconds
-    from twin.live.partition import LiveSettings
+    from twin.live.settings import LiveSettings
     from twin.telemetry import parse_endpoint
 
     if workers and scheduler:
@@ -145,7 +146,7 @@ async def _live(
     else:
         pool = OneProcess(host)
     twin = LiveTwin(case, pool, LiveStore(folder, case, resume))
-    twin.listeners.append(_Log(case).take)
+    twin.listeners.append(LiveLog().take)
     receiver = None if isinstance(where, Path) else Receiver(where, patience)
     source: AsyncIterator[bytes] = file_source(where) if isinstance(where, Path) else aiter(receiver)  # type: ignore[arg-type]
     closing = None
@@ -198,43 +199,6 @@ async def _until_stopped(work: Any) -> None:
             loop.remove_signal_handler(number)
 
 
-class _Log:
-    """Lines for the terminal: new alarms at once, the state every ten minutes of mission time."""
-
-    def __init__(self, case: Case):
-        self._case = case
-        self._shown: dict[str, float] = {}
-
-    def take(self, message: dict[str, Any]) -> None:
-        """Print what is worth a line."""
-        console = error_console()
-        for alarm in message.get("new_alarms", ()):
-            console.print(
-                f"{_clock(alarm['time'])} ALARM {alarm['place']}: {alarm['text']} "
-                f"(confidence {100 * alarm['confidence']:.0f} %)",
-                markup=False,
-                style="yellow",
-            )
-        name, time = message["sub_center"], message["time"]
-        if message["type"] != "state" or time - self._shown.get(name, -1e9) < 600.0:
-            return
-        self._shown[name] = time
-        supply, margin = message["temperature"]["supply"], message["radiator_margin"]
-        shown = "–" if margin is None else f"{100 * margin:.1f} %"
-        console.print(
-            f"{_clock(time)} {name}: cards {message['card_power'] / 1e3:.1f} kW, "
-            f"supply {supply['high'] - 273.15:.1f} °C, "
-            f"lowest charge {100 * message['state_of_charge']:.1f} %, lowest radiator margin {shown}",
-            markup=False,
-        )
-
-
-def _clock(time: float) -> str:
-    minutes, seconds = divmod(round(time), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"T+{hours:02d}:{minutes:02d}:{seconds:02d}"
-
-
 def _print(twin: LiveTwin, as_json: bool) -> None:
     if as_json:
         print_json({f"{kind}/{name}": message for (kind, name), message in twin.latest.items()})
@@ -253,7 +217,7 @@ def _print(twin: LiveTwin, as_json: bool) -> None:
         rows.append(
             (
                 name,
-                _clock(report.time),
+                mission_clock(report.time),
                 f"{report.card_power.sum() / 1e3:,.1f}",
                 f"{100 * report.radiator_margin.min():.1f} ± {100 * report.radiator_margin_spread.max():.1f}",
                 f"{100 * report.state_of_charge.min():.1f}",
@@ -270,8 +234,8 @@ def _print(twin: LiveTwin, as_json: bool) -> None:
     )
     print_table(f"{twin.case.name}", heads, rows)
     console = output_console()
-    for alarm in twin.standing():
-        console.print(f"{_clock(alarm.time)} {alarm.place}: {alarm.text}", markup=False)
+    for line in alarm_lines([alarm.as_dict() for alarm in twin.standing()]):
+        console.print(line, markup=False)
     counts = twin.decoder.counts
     console.print(
         f"{counts.packets:,} packets, {counts.missing:,} missing, {counts.duplicates:,} twice, "

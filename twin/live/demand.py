@@ -15,7 +15,7 @@ SHORT = 120.0
 FADE = 1800.0
 """Time in which a level that is no longer reached is forgotten [s]."""
 
-HELD = 0.01
+HELD = 0.05
 """Share of cards held back from which their power says nothing of what they would draw."""
 
 GAPS = 120
@@ -31,6 +31,8 @@ class CardDemand:
     Parameters
     ----------
     modules : int
+    rise : (module,) array
+        Rise of a junction over its plate for a watt of the module's cards [K/W].
 
     Attributes
     ----------
@@ -39,13 +41,15 @@ class CardDemand:
         before the first reading.
     """
 
-    def __init__(self, modules: int):
+    def __init__(self, modules: int, rise: Array):
+        self._rise = rise
+        self._elapsed = 0.0
         self._short = np.full(modules, np.nan)
         self.sustained = np.full(modules, np.nan)
         self._gaps = np.full((GAPS, modules), np.nan)
         self._ticks = 0
 
-    def follow(self, power: Array, held: Array, gap: Array, dt: float) -> None:
+    def follow(self, power: Array, held: Array, warmth: Array, dt: float) -> None:
         """Take in a tick.
 
         Parameters
@@ -54,22 +58,27 @@ class CardDemand:
             Mean over the tick [W].
         held : (module,) array
             Share of cards that are held back; NaN where unknown.
-        gap : (module,) array
-            Hottest junction over that of a card with the mean heat [K]; NaN where unknown.
+        warmth : (module,) array
+            Hottest junction over the cold plate [K]; NaN where unknown.
         dt : float
             [s].
         """
+        self._elapsed += dt
+        # At first the mean over what there is: a single tick may be one part of an iteration only.
+        share = max(-np.expm1(-dt / SHORT), dt / self._elapsed)
         before = np.where(np.isnan(self._short), power, self._short)
-        self._short = before - np.expm1(-dt / SHORT) * (power - before)
-        level = np.where(np.isnan(self.sustained), power, self.sustained)
-        faded = level - np.expm1(-dt / FADE) * (self._short - level)
-        low = np.where(np.nan_to_num(held) > HELD, level, faded)
-        self.sustained = np.maximum(self._short, low)
-        self._gaps[self._ticks % GAPS] = gap
+        self._short = before + share * (power - before)
+        if self._elapsed < 2.0 * SHORT:
+            self.sustained = self._short.copy()
+        else:
+            faded = self.sustained - np.expm1(-dt / FADE) * (self._short - self.sustained)
+            low = np.where(np.nan_to_num(held) > HELD, self.sustained, faded)
+            self.sustained = np.maximum(self._short, low)
+        self._gaps[self._ticks % GAPS] = warmth - self._rise * self._short
         self._ticks += 1
 
     def hottest(self) -> Array:
-        """Return the excess of the hottest card over one with the mean heat, (module,) [K]; NaN if unknown."""
+        """Return the excess of the hottest junction over that of the mean power, (module,) [K]; NaN if unknown."""
         known = np.isfinite(self._gaps).any(axis=0)
         out = np.full(known.shape, np.nan)
         if known.any():
@@ -82,10 +91,11 @@ class CardDemand:
         """Return all that a restart needs."""
         return {
             "short": self._short.copy(), "sustained": self.sustained.copy(), "gaps": self._gaps.copy(),
-            "ticks": np.array(self._ticks),
+            "ticks": np.array(self._ticks), "elapsed": np.array(self._elapsed),
         }  # fmt: skip
 
     def restore(self, saved: Mapping[str, NDArray]) -> None:
         """Continue from a snapshot."""
         self._short, self.sustained = np.array(saved["short"]), np.array(saved["sustained"])
         self._gaps, self._ticks = np.array(saved["gaps"]), int(saved["ticks"])
+        self._elapsed = float(saved["elapsed"])

@@ -2,8 +2,9 @@
 
 The ensemble of a few modules that speak for the others (of every class the median one and those nearest to a limit)
 goes on from its present state, with the parameters as they are estimated, through the eclipses that come. Their cards
-go on asking for the power they asked for lately. Throttling by heat is when the hottest card reaches the temperature
-at which its clock is held; throttling by power is when the bus allows less than the cards ask for.
+go on asking for the power they sustained lately. Throttling by heat is when one card in a hundred (of a small module:
+the hottest) reaches the temperature at which its clock is held; throttling by power is when the bus allows less than
+the cards ask for.
 """
 
 from __future__ import annotations

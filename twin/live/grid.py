@@ -25,6 +25,8 @@ class CycleGrid:
         Yields the environment of the ticks of a span [s since mission start].
     aligner : Aligner
     settings : LiveSettings
+    offset : float
+        When the first cycle since mission start begins [s].
 
     Attributes
     ----------
@@ -43,9 +45,12 @@ class CycleGrid:
         ticks: Callable[[float, float], Iterator[TickEnvironment]],
         aligner: Aligner,
         settings: LiveSettings,
+        offset: float = 0.0,
     ):
+        self.offset = offset
         self._ticks, self._aligner, self._settings = ticks, aligner, settings
         self._ahead = settings.ticks_ahead
+        self._near = 0.011 * settings.step
         self._environments: deque[TickEnvironment] = deque()
         self._chunk = 0
         self.time, self.open_until = -np.inf, -np.inf
@@ -58,9 +63,9 @@ class CycleGrid:
 
     def start(self, first: float) -> None:
         """Let the first cycle begin with the tick that the first samples [s] are in."""
-        self.cycle = max(int(np.floor((first - 1e-6) / self._settings.cycle)), 0)
-        self.time = self.cycle * self._settings.cycle
-        self._chunk = int(self.time // SPAN)
+        self.cycle = max(int(np.floor((first - 1e-6 - self.offset) / self._settings.cycle)), 0)
+        self.time = self._edge(self.cycle)
+        self._chunk = int((self.time - self.offset) // SPAN)
         self._environments.clear()
         self.open_until = self.time
         self.open()
@@ -77,17 +82,31 @@ class CycleGrid:
     def _reach(self, after: float) -> None:
         """Compute the environment of enough ticks that end after a time [s]."""
         while len(self._environments) < self._ahead:
-            begin = self._chunk * SPAN
+            begin = self.offset + self._chunk * SPAN
             for env in self._ticks(begin, begin + SPAN):
                 if env.time + env.dt > after + 1e-6:
                     self._environments.append(env)
             self._chunk += 1
 
-    def of_cycle(self) -> list[TickEnvironment]:
-        """Return the ticks of the next cycle."""
-        end = (self.cycle + 1) * self._settings.cycle
-        near = 0.011 * self._settings.step
-        return [env for env in self._environments if env.time + env.dt <= end + near]
+    def _edge(self, cycle: int) -> float:
+        """Return when a cycle begins [s]."""
+        return self.offset + cycle * self._settings.cycle
+
+    @property
+    def next_tick(self) -> TickEnvironment:
+        """Environment of the next tick."""
+        return self._environments[0]
+
+    @property
+    def cycle_begins(self) -> bool:
+        """Whether the next tick is the first one of its cycle."""
+        return self.time <= self._edge(self.cycle) + self._near
+
+    @property
+    def cycle_is_over(self) -> bool:
+        """Whether the next tick belongs to the cycle after this one."""
+        env = self.next_tick
+        return env.time + env.dt > self._edge(self.cycle + 1) + self._near
 
     def advance(self) -> None:
         """Go to the end of the next tick."""
@@ -114,5 +133,5 @@ class CycleGrid:
         self.time, self.tick = float(saved["time"]), int(saved["tick"])
         self.cycle, self.open_until = int(saved["cycle_number"]), float(saved["open_until"])
         self._environments.clear()
-        self._chunk = int(self.time // SPAN)
+        self._chunk = int(max(self.time - self.offset, 0.0) // SPAN)
         self._reach(self.time)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 PLUGIN = "dawndusk-live"
 
+FIRST_FORECAST = 300.0
+"""Time after which the start of a model no longer shows in forecasts [s]."""
+
 
 @dataclass(frozen=True)
 class TrainedPanel:
@@ -196,9 +199,9 @@ class Host(WorkerPlugin):
         )
 
     def forecast(self, sub_center: int) -> Forecast | None:
-        """Return a forecast from the present state of a partition; None before its first cycle."""
+        """Return a forecast from the present state of a partition; None while that has just been found."""
         partition, _, _ = self._partition(sub_center)
-        if partition.inputs is None:
+        if partition.inputs is None or partition.time - partition.filter.started < FIRST_FORECAST:
             return None
         if sub_center not in self.forecasters:
             self.forecasters[sub_center] = Forecaster(partition)

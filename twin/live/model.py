@@ -284,13 +284,15 @@ class SubCenterModel:
         for group, place in zip(self.groups, self.places):
             group.card_heat = (factor[place] * self.card_heat[place, None]).ravel()
 
-    def mean_junction(self) -> Array:
-        """Return the junction temperature of a card with the mean heat, mean of the members, (module,) [K]."""
-        out = []
-        for group in self.groups:
-            rise = group.card.junction_resistance * group.card_heat / group.design.racks.cards
-            out.append((group.now["cold_plate"] + rise).reshape(-1, self.members).mean(axis=1))
-        return np.concatenate(out)
+    def plate_temperature(self) -> Array:
+        """Return the temperature of the cold plates, mean of the members, (module,) [K]."""
+        plates = [g.now["cold_plate"].reshape(-1, self.members).mean(axis=1) for g in self.groups]
+        return np.concatenate(plates)
+
+    @property
+    def junction_rise(self) -> Array:
+        """Rise of a junction over its plate for a watt of the module's cards, (module,) [K/W]."""
+        return self.per_module([g.card.junction_resistance / g.design.racks.cards for g in self.groups])
 
     def _heat_of_cards(self, power: Array, dt: float) -> Array:
         """Mean heat from the junctions to the plates over a step: it follows the power with the junctions' time."""

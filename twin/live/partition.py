@@ -26,8 +26,8 @@ from twin.live.group import PanelMaker
 from twin.live.journal import Journal, Samples
 from twin.live.model import ModelSettings, ModuleInputs, SubCenterModel
 from twin.live.report import CycleReport, make_report
-from twin.live.screen import Judgement, Screen
-from twin.live.sensors import EXTRAS, INPUTS, NAMES, SensorTable
+from twin.live.screen import QUICK_SPIKES, SPIKES, Judgement, Screen
+from twin.live.sensors import EXTRAS, INPUTS, NAMES, PARTS, QUICK, SensorTable
 from twin.live.settings import LiveSettings
 from twin.run_log import event
 from twin.telemetry.dictionary import Dictionary
@@ -39,6 +39,9 @@ Array = NDArray[np.float64]
 
 LONGEST_GAP = 6.0 * 3600.0
 """Silence that is bridged by the model [s]; after more the state is found anew, with the parameters kept."""
+
+MANY_CARDS = 100.0
+"""Cards of a module from which it throttles when one in a hundred does, and not with the first."""
 
 FARTHEST = 30.0 * 86400.0
 """A time further ahead than this is no time of a sample [s]."""
@@ -93,16 +96,19 @@ class Partition:
             s.ticks_kept + s.ticks_ahead,
             max(4, int(np.ceil(2.0 * s.step / self.dictionary.period))),
         )
-        self.grid = CycleGrid(self.model.ticks, self.aligner, s)
-        self.screen = Screen(self.table)
+        # Sub-centers take turns: their cycles end a telemetry period after each other.
+        offset = (self.sub_center * self.dictionary.period) % s.cycle
+        self.grid = CycleGrid(self.model.ticks, self.aligner, s, offset)
+        self.screen = Screen(self.table, np.where(QUICK, QUICK_SPIKES, SPIKES), PARTS)
         self.alarms = AlarmBook(self.name)
         self.judgement: Judgement | None = None
         self.extras = {name: np.full(self.model.modules, np.nan) for name in EXTRAS}
-        self.demand = CardDemand(self.model.modules)
+        self.demand = CardDemand(self.model.modules, self.model.junction_rise)
         self.inputs: ModuleInputs | None = None
         self._held: list[Samples] = []
         self._expected: NDArray[np.bool_] | None = None
         self._seen: dict[int, Observations] = {}
+        self._reported = np.zeros(self.table.size, dtype=bool)
         self._saved_at = -np.inf
         self.saves = 0
         self._forgettable = -1
@@ -145,10 +151,12 @@ class Partition:
         reports = []
         while True:
             now = self._distribute()
-            if now is None or not self._cycle_is_ready(now):
+            if now is None or not self._tick_is_ready(now):
                 break
             self._drift()
-            reports.append(self._run_cycle())
+            self._run_tick()
+            if self.grid.cycle_is_over:
+                reports.append(self._analyse())
         if self.journal is not None and reports and self.time - self._saved_at >= self.settings.checkpoint:
             self.save()
         return reports
@@ -200,44 +208,43 @@ class Partition:
 
     # -- cycles -----------------------------------------------------------------------------------
 
-    def _cycle_is_ready(self, now: float) -> bool:
-        """Whether all have reported in the last tick of the cycle, or the source has gone on without them."""
-        ticks = self.grid.of_cycle()
-        end = ticks[-1].time + ticks[-1].dt
+    def _tick_is_ready(self, now: float) -> bool:
+        """Whether all have reported up to the end of the next tick, or the source has gone on without them."""
+        env = self.grid.next_tick
+        end = env.time + env.dt
         if now >= end + self.settings.hold:
             return True
         if now < end - 1e-6 or self._expected is None:
             return False
-        last = self.grid.tick + len(ticks) - 1
-        return bool(np.all(self.aligner.reported(last) | ~self._expected))
+        reported = self.aligner.newest > end - self.dictionary.period + 1e-6
+        return bool(np.all(reported | ~self._expected))
 
-    def _run_cycle(self) -> CycleReport:
-        """Predict and analyse one cycle."""
-        ticks = self.grid.of_cycle()
-        seen = self._late_observations()
-        last: Bin | None = None
-        reported = np.zeros(self.table.size, dtype=bool)
-        if self._seen_nothing_for(LONGEST_GAP):
-            self.inputs = None
-        for env in ticks:
-            number = self.grid.tick
-            bin_ = self.aligner.read(number)
-            end = env.time + env.dt
-            readings = self.screen.clean(bin_, end, env.dt)
-            reported |= bin_.number > 0
-            inputs = self._inputs_of(readings)
-            if self.inputs is None:
-                self._begin(env.time, inputs, readings)
-            self.inputs = inputs
-            known = np.isfinite(readings[self.table.inputs["card_power"]])
-            self.filter.predict(number, env, inputs, known)
-            if np.isfinite(readings[self.table.place]).any():
-                seen[number] = self._observations(bin_, readings)
-            self._keep_extras(readings)
-            self._follow_demand(inputs.card_power, readings, env.dt)
-            last = bin_ if bin_.number.any() else last
-            self.grid.advance()
-        compared = self.filter.compare(seen)
+    def _run_tick(self) -> None:
+        """Predict one tick: as soon as its samples are there, so that little is left to do at the end of a cycle."""
+        if self.grid.cycle_begins:
+            self._seen = self._late_observations()
+            self._reported = np.zeros(self.table.size, dtype=bool)
+            if self._seen_nothing_for(LONGEST_GAP):
+                self.inputs = None
+        env, number = self.grid.next_tick, self.grid.tick
+        bin_ = self.aligner.read(number)
+        readings = self.screen.clean(bin_, env.time + env.dt, env.dt)
+        self._reported |= bin_.number > 0
+        inputs = self._inputs_of(readings)
+        if self.inputs is None:
+            self._begin(env.time, inputs, readings)
+        self.inputs = inputs
+        known = np.isfinite(readings[self.table.inputs["card_power"]])
+        self.filter.predict(number, env, inputs, known)
+        if np.isfinite(readings[self.table.place]).any():
+            self._seen[number] = self._observations(bin_, readings)
+        self._keep_extras(readings)
+        self._follow_demand(inputs.card_power, readings, env.dt)
+        self.grid.advance()
+
+    def _analyse(self) -> CycleReport:
+        """Analyse the cycle whose ticks are predicted."""
+        compared = self.filter.compare(self._seen)
         judgement = self.screen.judge(self.filter, compared, self.time)
         innovation = self.filter.innovation(compared, judgement.excluded)
         self.filter.monitor.add(innovation)
@@ -247,8 +254,8 @@ class Partition:
         self._drift_due = True
         self.judgement = judgement
         self.counts.cycles += 1
-        if reported.any():
-            self._expected = reported
+        if self._reported.any():
+            self._expected = self._reported
         self.grid.next_cycle()
         return make_report(self, innovation, judgement)
 
@@ -278,9 +285,12 @@ class Partition:
 
     def _follow_demand(self, power: Array, readings: Array, dt: float) -> None:
         """Keep what forecasts take for what the cards will ask for."""
-        hottest = readings[self.table.extras["junction_temperature_max"]]
+        one_in_a_hundred, hottest = (
+            readings[self.table.extras[f"junction_temperature_{name}"]] for name in ("p99", "max")
+        )
+        hottest = np.where(self.model.cards >= MANY_CARDS, one_in_a_hundred, hottest)
         held = np.fmax(*(self.extras[f"throttled_fraction_{cause}"] for cause in ("thermal", "power")))
-        self.demand.follow(power, held, hottest - self.model.mean_junction(), dt)
+        self.demand.follow(power, held, hottest - self.model.plate_temperature(), dt)
 
     def _guess(self, name: str) -> Array:
         if name == "relay_power":
@@ -337,6 +347,10 @@ class Partition:
             saved |= {f"input/{name}": getattr(self.inputs, name) for name in INPUTS}
         if self._expected is not None:
             saved["expected"] = self._expected
+        if not self.grid.cycle_begins:
+            saved["reported"] = self._reported
+            for number, seen in self._seen.items():
+                saved |= {f"seen/{number}/{name}": getattr(seen, name) for name in _OBSERVED}
         for i, column in enumerate(("parameter", "time", "value", "quality")):
             if self._held:
                 saved[f"held/{column}"] = np.concatenate([samples[i] for samples in self._held])
@@ -372,6 +386,12 @@ class Partition:
         if "input/card_power" in saved:
             self.inputs = ModuleInputs(**{name: np.array(saved[f"input/{name}"]) for name in INPUTS})
         self._expected = np.array(saved["expected"]) if "expected" in saved else None
+        if "reported" in saved:
+            self._reported = np.array(saved["reported"])
+            numbers = sorted({int(k.split("/")[1]) for k in saved if k.startswith("seen/")})
+            self._seen = {
+                n: Observations(*(np.array(saved[f"seen/{n}/{name}"]) for name in _OBSERVED)) for n in numbers
+            }
         if "held/time" in saved:
             columns = (np.array(saved[f"held/{n}"]) for n in ("parameter", "time", "value", "quality"))
             self._held = [tuple(columns)]  # type: ignore[list-item]
@@ -422,4 +442,5 @@ class Partition:
             yield from self._take(serial, samples)
 
 
+_OBSERVED = ("value", "time", "number")
 _COUNTS = ("cycles", "batches", "serial", "restarts", "backward")

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from twin.assimilation import Innovation
 from twin.live.alarms import Alarm
+from twin.live.filter import LOOKS
+from twin.live.sensors import NAMES
 
 if TYPE_CHECKING:
     from twin.live.partition import Partition
@@ -22,6 +24,10 @@ PLACES = (
     "array",
 )  # fmt: skip
 """Places whose temperatures are reported."""
+
+
+OWN_SENSOR = {"body": "body_temperature", "battery": "battery_temperature"}
+"""Places that show in no sensor but their own: they are not known better than that is calibrated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +100,11 @@ def make_report(partition: Partition, innovation: Innovation, judgement: Judgeme
         area = group.area_margin().reshape(-1, group.members)
         margin.append(np.median(area, axis=1))
         margin_spread.append(area.std(axis=1, ddof=1))
+    temperature_spread = np.concatenate(spread)
+    for place, sensor in OWN_SENSOR.items():
+        least = partition.table.bias[:, NAMES.index(sensor)] / np.sqrt(LOOKS)
+        k = PLACES.index(place)
+        temperature_spread[:, k] = np.maximum(temperature_spread[:, k], least)
     factors = model.factors()
     mean, deviation = factors.mean(axis=2), factors.std(axis=2, ddof=1)
     book, time = partition.alarms, partition.time
@@ -106,7 +117,7 @@ def make_report(partition: Partition, innovation: Innovation, judgement: Judgeme
         cycle=partition.counts.cycles,
         serial=partition.counts.serial,
         temperature=np.concatenate(temperature),
-        temperature_spread=np.concatenate(spread),
+        temperature_spread=temperature_spread,
         parameter=mean,
         parameter_spread=deviation,
         state_of_charge=np.concatenate(charge),

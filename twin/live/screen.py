@@ -32,8 +32,9 @@ STRIKES = 4
 CALM = 10
 """Cycles in a row without complaint after which a faulty sensor is believed again."""
 
-SPIKES = 3.0
-"""Wild readings within the memory at which a sensor is called spiking."""
+SPIKES, QUICK_SPIKES = 1.5, 3.0
+"""Wild readings, those of long ago counting less, at which a sensor is called spiking: the second within seven minutes;
+more where loads and the Sun make honest readings jump."""
 
 SPIKE_MEMORY = 600.0
 """[s]."""
@@ -88,6 +89,10 @@ class Screen:
     Attributes
     ----------
     table : SensorTable
+    spikes : float or (sensor,) array
+        Wild readings at which a sensor is called spiking.
+    parts : (sensor,) int array, optional
+        Part of the plant that each sees; all different ones unless given.
     fault : (module, sensor) int array
         See `SensorFault`.
     since : (module, sensor) array
@@ -99,10 +104,13 @@ class Screen:
     """
 
     table: SensorTable
+    spikes: Array | float = SPIKES
+    parts: NDArray[np.int64] | None = None
     fault: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
         shape, size = self.table.place.shape, self.table.size
+        self.parts = np.arange(shape[1]) if self.parts is None else self.parts
         self.fault = np.zeros(shape, dtype=np.int64)
         self.since = np.full(shape, np.nan)
         self.evidence, self.departure = np.zeros(shape), np.zeros(shape)
@@ -186,7 +194,9 @@ class Screen:
                 break
             against = np.where(np.isnan(found.against_others), 0.0, np.abs(found.against_others))
             worst = against.argmax(axis=1)
-            rows = np.flatnonzero(~explained & (against.max(axis=1) > SUSPECT))
+            # Two sensors that see the same part of the plant and depart together: that part has changed.
+            together = (suspects & (self.parts == self.parts[worst][:, None])).any(axis=1)
+            rows = np.flatnonzero(~explained & ~together & (against.max(axis=1) > SUSPECT))
             suspects[rows, worst[rows]] = True
             found = filter_.innovation(compared, left_out | suspects)
             explained |= found.total <= chi2.isf(EXPLAINED, np.maximum(found.number, 1))
@@ -207,7 +217,7 @@ class Screen:
             [
                 self.out_of_range[place] >= 3,
                 self.stuck(time)[place],
-                self.wild[place] >= SPIKES,
+                self.wild[place] >= self.spikes,
             ],
             [SensorFault.RANGE, SensorFault.STUCK, SensorFault.SPIKES],
             SensorFault.NONE,

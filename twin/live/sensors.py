@@ -73,6 +73,18 @@ EXTRAS = (
 
 POINT = np.array([sensor.when == "point" for sensor in SENSORS])
 SUNLIT = np.array([sensor.sunlit for sensor in SENSORS])
+QUICK = SUNLIT | np.isin(NAMES, ("cold_plate_temperature", "junction_temperature_p50"))
+"""Sensors that follow the cards or the Sun at once."""
+
+_SAME_PART = (
+    ("coolant_mass_flow", "pump_power"),
+    ("cold_plate_temperature", "junction_temperature_p50"),
+    ("solar_power", "battery_current"),
+)
+PARTS = np.array(
+    [next((-1 - k for k, part in enumerate(_SAME_PART) if name in part), i) for i, name in enumerate(NAMES)]
+)
+"""Part of the plant that each sensor sees, as a number: pump, cold plates and array have two."""
 
 _PLACES = {
     "coolant_supply_temperature": "supply",

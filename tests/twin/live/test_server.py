@@ -16,8 +16,8 @@ from twin.live.settings import LiveSettings
 
 
 def serve(case, panel, quiet, read, place="0", token=None):
-    """Run a live twin with a server over a few minutes of telemetry, and `read(base, query)` beside it."""
-    data = b"".join(packet for shipment in quiet.packets[:24] for packet in shipment)
+    """Run a live twin with a server over six minutes of telemetry, and `read(base, query)` beside it."""
+    data = b"".join(packet for shipment in quiet.packets[:36] for packet in shipment)
 
     async def source():
         yield data
