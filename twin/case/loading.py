@@ -38,7 +38,38 @@ def load_tree(path: Path, overrides: Sequence[str], shape: Shape) -> Loaded:
     problems: dict[KeyPath, CaseError] = {}
     tree = _with_base(path, library, shape, problems, ())
     tree = _overridden(tree, overrides, library, shape, problems)
-    return Loaded(tree, problems)
+    return Loaded(_with_inherited_classes(tree), problems)
+
+
+def _with_inherited_classes(tree: Node) -> Node:
+    """Lay module classes over the ones that they extend; last, so that overrides reach what they build on."""
+    classes = tree.children.get("module_classes") if tree.is_mapping else None
+    if classes is None or not classes.is_mapping:
+        return tree
+
+    def whole(name: str, seen: tuple[str, ...]) -> Node:
+        own = classes.children[name]
+        extends = own.children.get("extends") if own.is_mapping else None
+        if extends is None:
+            return own
+        others = [key for key in classes.children if key not in (name, *seen)]
+        if extends.content not in others:
+            circle = extends.content in classes.children
+            raise CaseError(
+                "goes in a circle" if circle else f"there is no module class '{extends.content}'",
+                file=extends.place.file,
+                line=extends.place.line,
+                column=extends.place.column,
+                key=f"module_classes.{name}.extends",
+                value=extends.content,
+                expected="another module class of the case",
+                hint="" if circle else suggestion(str(extends.content), others),
+            )
+        kept = own.with_children({k: v for k, v in own.children.items() if k != "extends"})
+        return merge(whole(str(extends.content), (*seen, name)), kept)
+
+    named = {name: whole(name, ()) for name in classes.children}
+    return tree.with_children({**tree.children, "module_classes": classes.with_children(named)})
 
 
 def tree_from_plain(data: dict[str, object], name: str, overrides: Sequence[str], shape: Shape) -> Loaded:

@@ -33,6 +33,10 @@ def case_schema() -> dict[str, Any]:
     schema["$defs"]["Converter"]["properties"]["efficiency"] = {
         "anyOf": [_NUMBER, schema["$defs"]["Converter"]["properties"]["efficiency"]]
     }
+    schema["$defs"]["ModuleClass"]["properties"]["extends"] = {
+        "type": "string",
+        "description": "Name of another module class of the case that the other keys change.",
+    }
     schema["properties"] = {
         "extends": {"type": "string", "description": "Another case file that this one builds on."},
         **schema["properties"],

@@ -298,3 +298,37 @@ def test_default_environment_is_nominal(tmp_path: Path) -> None:
     case = Case.load(SATELLITE, ["environment=null"])
     assert case.environment == Case.load(SATELLITE).environment
     assert case.origin(("environment", "albedo"))[0] == "default"
+
+
+def test_a_module_class_builds_on_another(tmp_path: Path) -> None:
+    text = (
+        f"extends: {SATELLITE}\n"
+        "module_classes:\n"
+        "  punctured: {extends: satellite, radiator: {panels: 1}}\n"
+        "  worse: {extends: punctured, radiator: {thickness: 1 mm}}\n"
+        "sub_centers: [{name: satellites, modules: [{class: worse, count: 1}, {class: punctured, count: 1}]}]\n"
+    )
+    path = written(tmp_path, text)
+    # What is overridden in the class below reaches those above it.
+    case = Case.load(path, ("module_classes.satellite.radiator.coating=osr",))
+    below, between, above = (case.module_classes[name] for name in ("satellite", "punctured", "worse"))
+    assert between.model_copy(update={"radiator": below.radiator}) == below
+    assert below.radiator.panels > 1
+    assert (between.radiator.panels, above.radiator.panels) == (1, 1)
+    assert between.radiator.thickness == below.radiator.thickness
+    assert above.radiator.thickness == pytest.approx(1e-3)
+    assert above.radiator.coating == between.radiator.coating == below.radiator.coating
+
+
+@pytest.mark.parametrize(
+    ("named", "problem", "hint"),
+    [("satelite", "there is no module class 'satelite'", "satellite"), ("second", "goes in a circle", "")],
+)
+def test_a_module_class_cannot_build_on_what_is_not_there(
+    tmp_path: Path, named: str, problem: str, hint: str
+) -> None:
+    text = f"extends: {SATELLITE}\nmodule_classes:\n  first: {{extends: {named}}}\n  second: {{extends: first}}\n"
+    with pytest.raises(CaseError, match=problem) as error:
+        Case.load(written(tmp_path, text))
+    assert error.value.line in (3, 4)
+    assert hint in str(error.value)
