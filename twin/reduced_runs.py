@@ -146,6 +146,9 @@ def run_full(module: ModuleThermal, history: LoadHistory) -> FullRun:
     places = np.array([network.index[name] for name in NODES])
     for condition in module.radiation:
         condition.emissivity = history.emissivity
+    # A run follows from its history alone, whichever runs were made before it in this process.
+    model.forget_history()
+    module.bypass = 0.0
     p = module.parameters
     states, lumps, bypass = [], [], []
 
