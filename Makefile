@@ -2,7 +2,7 @@
 RUN := env/run
 OUT ?= out
 
-.PHONY: help demo demo-satellite test test-all test-next fuzz lint format bench verify docs images lock clean
+.PHONY: help demo demo-satellite test test-all test-next fuzz lint format bench verify docs images tutorial lock clean
 help:
 	@echo "make demo      run the gigawatt plant for an orbit (table, result.zarr, report, pictures)"
 	@echo "make demo-satellite   the first satellite on finite elements"
@@ -57,6 +57,10 @@ docs:
 images: demo demo-satellite
 	$(RUN) twin run cases/sub-center.yaml --duration "1 orbit" --out $(OUT)/sub-center
 	tests/with_browser $(RUN) python docs/make_images.py $(OUT)/experimental-satellite $(OUT)/gigawatt $(OUT)/sub-center
+
+# The notebook keeps what its cells print and draw.
+tutorial:
+	$(RUN) jupyter execute --inplace --timeout=3600 docs/tutorials/from-case-to-sizing.ipynb
 
 # The lock names exact versions and hashes, never where they come from.
 lock:

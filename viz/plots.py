@@ -237,7 +237,8 @@ def _vertical_axis(axis: Axes, plot: Plot) -> None:
         axis.axhline(0.0, color=GRAY, linewidth=0.8, zorder=1)
     elif plot.quantity == "share":
         low, high = axis.get_ylim()
-        axis.set_ylim(min(0.0, low), max(104.0, high))
+        # Charge and throughput are read against all of it; small shares and margins against each other.
+        axis.set_ylim(min(0.0, low), max(104.0, high) if high > 55.0 else max(1.08 * high, 0.1))
     else:
         low, high = axis.get_ylim()
         axis.set_ylim(low, high + 0.08 * (high - low))
