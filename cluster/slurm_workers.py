@@ -33,6 +33,7 @@ def cluster(given: argparse.Namespace) -> Any:
         # Workers leave before their time is over, one after the other, and new ones take over what they had.
         worker_extra_args=["--lifetime", given.lifetime, "--lifetime-stagger", "2m"],
         local_directory=given.scratch,
+        log_directory=str(ROOT / "out/workers"),
     )
 
 

@@ -77,7 +77,11 @@ class Work:
 RUN = ("run", "out/checkpoints/*.npz", "out/checkpoints/*.npz")
 WORKS = (
     Work("run, finite elements", FULL, *RUN),
-    Work("run, finite elements, 2 MPI processes", ("mpirun", "-n", "2", "--oversubscribe", *FULL), *RUN),
+    Work(
+        "run, finite elements, 2 MPI processes",
+        ("mpirun", "-n", "2", "--oversubscribe", *FULL, "--duration", "3 min"),
+        *RUN,
+    ),
     Work("run, reduced model", REDUCED, *RUN),
     Work("training of a reduced model", REDUCED, "training", *2 * ("cache/reduced/*/*.npz",), own_cache=True),
     Work("size", (*SIZE, "0"), "size", *2 * ("out/tasks/*.npz",)),
