@@ -79,6 +79,7 @@ def view(
     twin view out/gigawatt                                  # a session: turn, pick, play
     twin view out/gigawatt --screenshot plant.png --time "6 h"
     twin view out/gigawatt --screenshot cards.png --scene cards --colour-by throttled_fraction_thermal
+    twin view out/gigawatt --screenshot racks.png --scene racks --sub-center second --module 713
     twin view out/gigawatt --movie day.gif --scene sub_center --sub-center second
     twin view out/new --compare out/old --screenshot difference.png
     twin view http://127.0.0.1:8080                         # a live twin
