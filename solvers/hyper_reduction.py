@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 from solvers.errors import ConvergenceError, ModelError
 
@@ -96,7 +97,7 @@ def _solve_passive(square: Array, aim: Array, passive: NDArray[np.bool_], weight
         at = np.flatnonzero(passive)
         if not at.size:
             return np.zeros_like(weights)
-        trial = np.linalg.lstsq(square[np.ix_(at, at)], aim[at], rcond=1e-15)[0]
+        trial = _solve_normal(square[np.ix_(at, at)], aim[at])
         moved = np.zeros_like(weights)
         if np.all(trial > 0.0):
             moved[at] = trial
@@ -108,6 +109,13 @@ def _solve_passive(square: Array, aim: Array, passive: NDArray[np.bool_], weight
         moved[at[np.flatnonzero(bad)[np.argmin(reach)]]] = 0.0
         weights = moved
         passive &= weights > 0.0
+
+
+def _solve_normal(square: Array, aim: Array) -> Array:
+    try:
+        return np.asarray(cho_solve(cho_factor(square), aim))
+    except np.linalg.LinAlgError:  # columns that depend on each other
+        return np.linalg.lstsq(square, aim, rcond=1e-15)[0]
 
 
 def sample_radiation(basis: Array, area: Array, temperatures: Array, tolerance: float) -> Samples:

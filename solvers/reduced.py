@@ -39,6 +39,11 @@ Array = NDArray[np.float64]
 NODES = ("reservoir", "plate-outlet", "return", "cold-plate", "body", "battery", "array-front", "array-back")
 """Nodes of a loop in the order of its state."""
 
+_CALM = 0.03
+"""Error up to which a loop passes on to fewer modes [K]."""
+
+_PLACES = ("inlet", "outlet", "mean")
+
 FORMAT = 2
 """Changes when the numbers in a stored model change their meaning."""
 
@@ -165,7 +170,8 @@ class ReducedPanel:
     Attributes
     ----------
     regimes : tuple of Regime
-        By rising flow; they overlap.
+        By rising flow; they overlap. Where two hold up to the same flow, the first has more modes: loops that come into
+        its range take it, and pass on to the other when that holds them as well.
     capacity, fluid_capacity : (n,), (f,) arrays
         [J/K].
     area : (n,) array
@@ -208,12 +214,23 @@ class ReducedPanel:
             if i != j
         }
 
+    @property
+    def twins(self) -> list[tuple[int, int]]:
+        """Pairs of regimes up to the same flow, the one with more modes first."""
+        ends = [float(regime.flows[1]) for regime in self.regimes]
+        return [(i, i + 1) for i in range(len(ends) - 1) if ends[i] == ends[i + 1]]
+
     def regime_of(self, flow: Array, now: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the regime for flows [kg/s]: the present one as long as it holds."""
+        """Return the regime for flows [kg/s]: the present one as long as it holds, else the first that does."""
         low, high = np.array([regime.flows for regime in self.regimes]).T
-        middle = np.sqrt(low[1:] * high[:-1])
-        fits = (flow >= low[now]) & (flow <= high[now])
-        return np.where(fits, now, np.searchsorted(middle, flow))
+        found = now.copy()
+        leaving = np.flatnonzero((flow < low[now]) | (flow > high[now]))
+        rate = flow[leaving, None]
+        fits = (rate >= low) & (rate <= high)
+        # Valves may be beyond all of them on the way to a steady state.
+        beyond = np.where(flow[leaving] > high[-1], len(low) - 1, 0)
+        found[leaving] = np.where(fits.any(axis=1), np.argmax(fits, axis=1), beyond)
+        return found
 
     def operators(self, number: int) -> kernels.Operators:
         """Return the arrays of a regime that the kernels work on."""
@@ -391,6 +408,7 @@ class ReducedLoops:
             self._ones.append(one)
             self._rows.append(rows)
             self._candidates.append(np.ascontiguousarray(r.basis[r.extremes]))
+        self._calmer = [(i, j, self._left_behind(i, j)) for i, j in panel.twins]
         last = len(panel.regimes) - 1
         self.regime = np.full(self.count, last, dtype=np.int64)
         self.modes = np.zeros((self.count, panel.modes))
@@ -412,6 +430,12 @@ class ReducedLoops:
         self._table, self.count = table, len(table)
         self.panels = table[:, kernels.PANELS]
         self._storage = self._storage_weights()
+
+    def _left_behind(self, busy: int, calm: int) -> Array:
+        """Errors of the modes of one regime on those of another, at sampled nodes and at the ends of the tubes."""
+        r, there = self.panel.regimes[busy], self.panel.transfers
+        rows = np.concatenate([r.basis[r.samples], r.fluid_basis[[r.inlet, r.outlet]]])
+        return np.ascontiguousarray(rows - rows @ there[busy, calm] @ there[calm, busy])
 
     # -- blocks -----------------------------------------------------------------------------------
 
@@ -447,8 +471,21 @@ class ReducedLoops:
         self.modes[at, :count], self.nodes[at] = values[:, :count], values[:, count:]
 
     def _choose_regimes(self, flow: Array) -> None:
-        """Pass loops whose flow left their regime on to another."""
-        new = self.panel.regime_of(flow, self.regime)
+        """Pass loops on whose flow left their regime, and those that need its many modes no longer."""
+        self._pass_on(self.panel.regime_of(flow, self.regime))
+        for busy, calm, left in self._calmer:
+            low, high = self.panel.regimes[calm].flows
+            at = np.flatnonzero((self.regime == busy) & (flow >= low) & (flow <= high))
+            if not at.size:
+                continue
+            before = _to_blocks(self.modes[at, : left.shape[1]])
+            errors = np.empty((len(before), left.shape[0], kernels.LANES))
+            kernels.transfer(left, before, errors)
+            new = self.regime.copy()
+            new[at[np.abs(_from_blocks(errors, at.size)).max(axis=1) <= _CALM]] = calm
+            self._pass_on(new)
+
+    def _pass_on(self, new: NDArray[np.int64]) -> None:
         leaving = np.flatnonzero(new != self.regime)
         pairs = np.stack([self.regime[leaving], new[leaving]], axis=1)
         for old, now in np.unique(pairs, axis=0):
@@ -492,6 +529,14 @@ class ReducedLoops:
         modes = self.modes[loop, : regime.modes]
         return regime.basis @ modes, regime.fluid_basis @ modes
 
+    def place(self, name: str) -> Array:
+        """Temperature of the ``inlet`` or the ``outlet`` of every loop's panels, or their ``mean`` [K]."""
+        number, found = _PLACES.index(name), np.empty(self.count)
+        for regime, at in self._members():
+            row = self._rows[regime][number]
+            found[at] = np.sum(self.modes[at, : row.size] * row, axis=1)
+        return found
+
     def observe(self) -> dict[str, Array]:
         """Return inlet and outlet of the panels, and their mean, lowest and highest temperature [K]."""
         found = np.empty((5, self.count))
@@ -501,7 +546,7 @@ class ReducedLoops:
             with _threads(len(state)):
                 kernels.observe(self._rows[number], self._candidates[number], state, values)
             found[:, at] = _from_blocks(values, at.size).T
-        return dict(zip(("inlet", "outlet", "mean", "min", "max"), found))
+        return dict(zip((*_PLACES, "min", "max"), found))
 
     # -- running ----------------------------------------------------------------------------------
 
@@ -513,8 +558,7 @@ class ReducedLoops:
         nodes = np.zeros((self.count, kernels.NODES))
         for name, values in heat.items():
             nodes[:, NODES.index(name)] = values
-        film = self.observe()["inlet"]
-        return nodes, flux, rate * self.panel.specific_heat, past, film
+        return nodes, flux, rate * self.panel.specific_heat, past, self.place("inlet")
 
     def check(self, absorbed: ArrayLike, mass_flow: ArrayLike, bypass: ArrayLike) -> None:
         """Refuse loads, flows and present temperatures of the coolant at the inlet that no training saw.

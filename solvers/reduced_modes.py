@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-CHOSEN = 1200
+CHOSEN = 1600
 """Snapshots that a correlation is made of, at most."""
 
 WITHIN = 0.99

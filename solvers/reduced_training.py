@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -32,11 +32,14 @@ class ReductionSettings:
     projection_tolerance : float
         Error at the worst node that 99 of 100 training snapshots stay below on the modes [K].
     most_modes : int
-        Of a regime in the upper three fifths, where a plant runs: they cost its time.
-    creeping_modes : int
-        The same in the lower two fifths, where little coolant moves and panels are coldest and least even.
+        Of a regime in the upper half, where a plant runs: they cost its time.
     sampling_tolerance : float
         Relative error of the training integrals of radiation, its exact linear part aside.
+    creeping_projection, creeping_modes, creeping_sampling : float, int, float
+        The three in the lower half, where little coolant moves and panels are coldest and least even.
+    steady_reach : float
+        Ratio by which the regime above those reaches down into their flows. It is for panels that have not been colder;
+        those that come from below stay with the many modes that hold the front creeping through them.
     operator_tolerance : float
         Relative error of the exchange with the coolant between points of its table.
     most_flows : int
@@ -47,10 +50,22 @@ class ReductionSettings:
     overlap: float = 1.1
     projection_tolerance: float = 0.04
     most_modes: int = 48
-    creeping_modes: int = 96
     sampling_tolerance: float = 1e-2
+    creeping_projection: float = 0.03
+    creeping_modes: int = 144
+    creeping_sampling: float = 2e-3
+    steady_reach: float = 1.3
     operator_tolerance: float = 1e-4
     most_flows: int = 300
+
+    def creeping(self) -> ReductionSettings:
+        """Return the settings of the lower half of the flows."""
+        return replace(
+            self,
+            projection_tolerance=self.creeping_projection,
+            most_modes=self.creeping_modes,
+            sampling_tolerance=self.creeping_sampling,
+        )
 
 
 def regime_flows(low: float, high: float, count: int, overlap: float) -> list[tuple[float, float]]:
@@ -66,10 +81,11 @@ def _regime(
     flows: tuple[float, float],
     table: Table,
     settings: ReductionSettings,
-    most_modes: int,
 ) -> Regime:
     n = full.nodes
-    found = modes_of(snapshots, full.weights, full.capacity, settings.projection_tolerance, most_modes)
+    found = modes_of(
+        snapshots, full.weights, full.capacity, settings.projection_tolerance, settings.most_modes
+    )
     basis, table = found.basis, table.between(flows)
     panel = np.ascontiguousarray(basis[:n])
     matrices = exchange_matrices(full, basis)
@@ -138,9 +154,15 @@ def reduce_panel(
         settings.operator_tolerance,
         settings.most_flows,
     )
+    creeping, steady = settings.regimes // 2, ranges[settings.regimes // 2 :]
+    if creeping:
+        low, high = ranges[creeping - 1]
+        steady = [(max(low / settings.steady_reach, ranges[0][0]), high), *steady]
+    wanted = [(flows, settings.creeping()) for flows in ranges[:creeping]]
+    wanted += [(flows, settings) for flows in steady]
     regimes: list[Regime] = []
-    for number, flows in enumerate(ranges):
-        progress(number / len(ranges))
+    for number, (flows, own) in enumerate(wanted):
+        progress(number / len(wanted))
         chosen = (snapshots.flow >= flows[0] / settings.overlap) & (
             snapshots.flow <= flows[1] * settings.overlap
         )
@@ -149,8 +171,7 @@ def reduce_panel(
                 f"reduced model: {chosen.sum()} snapshots at flows of {flows[0]:.4g} to {flows[1]:.4g} kg/s; "
                 "more runs are needed"
             )
-        most = settings.creeping_modes if len(regimes) < 2 * settings.regimes // 5 else settings.most_modes
-        regimes.append(_regime(full, snapshots.temperatures[:, chosen], flows, table, settings, most))
+        regimes.append(_regime(full, snapshots.temperatures[:, chosen], flows, table, own))
     return ReducedPanel(
         regimes=tuple(regimes),
         capacity=full.capacity[: full.nodes],

@@ -61,7 +61,7 @@ class TrainingSettings:
     inlet_below: float = 60.0
     inlet_above: float = 45.0
     tolerance: float = 0.03
-    least_runs: int = 24
+    least_runs: int = 32
     most_runs: int = 48
     passes: int = 2
     segments: int = 6
@@ -190,9 +190,11 @@ def training_history(parameters: ThermalParameters, settings: TrainingSettings, 
     if number % 2:
         sun, earth, split, load, shed, entry = points[3:9]
         most = settings.absorbed[1]
+        heat = low + (high - low) * np.sqrt(load)
+        # Every other orbit sheds deeply: fronts that creep through a cold panel are the hardest to hold on modes.
+        dark = low * (heat / low) ** (0.6 * shed) if number % 4 == 3 else low + (high - low) * shed**2 * load
         orbit = Orbit(
-            emissivity, flow, sun * 0.5 * most, earth * 0.25 * most, split,
-            float(low + (high - low) * np.sqrt(load)), float(low + (high - low) * shed**2 * load),
+            emissivity, flow, sun * 0.5 * most, earth * 0.25 * most, split, float(heat), float(dark),
             settings.orbit * (0.05 + 0.6 * entry), 0.19 * settings.orbit * float(random.uniform(0.2, 1.0)),
         )  # fmt: skip
         return orbit_history(p, settings, orbit, 3.0 * settings.step)

@@ -144,7 +144,7 @@ class ReducedThermal:
 
     def valve_target(self) -> Array:
         """Share past the radiator that would hold the supply temperature, (module,)."""
-        hot, cold = self.loops.node("return"), self.loops.observe()["outlet"]
+        hot, cold = self.loops.node("return"), self.loops.place("outlet")
         gap = hot - cold
         share = np.clip((self.supply - cold) / np.where(gap > 1e-9, gap, 1.0), 0.0, VALVE_LIMIT)
         return np.where(gap > 1e-9, share, np.where(hot < self.supply, VALVE_LIMIT, 0.0))
@@ -250,7 +250,7 @@ class ReducedThermal:
 
         freezing, boiling = self.panel.liquid_range
         places = {name: self.loops.node(name) for name in ("reservoir", "plate-outlet", "return")}
-        places["radiator outlet"] = self.loops.observe()["outlet"]
+        places["radiator outlet"] = self.loops.place("outlet")
         events = []
         for place, values in places.items():
             for i in np.flatnonzero(values <= freezing):

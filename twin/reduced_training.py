@@ -52,7 +52,7 @@ Progress = Callable[[str, float], None]
 
 STANDARD = TrainingSettings()
 
-VERSION = 5
+VERSION = 6
 """Changes when training gives other numbers."""
 
 _AGEING = (
