@@ -175,6 +175,11 @@ def test_live_messages_become_values() -> None:
     plant.take({"type": "forecast", "sub_center": "two", "time": 60.0, "probability": {"heat": 0.25, "power": 0.0},
                 "time_to_limit": {"heat": [600.0, 1200.0, 1800.0], "power": None}})  # fmt: skip
     assert plant.forecast == ["two: throttling by heat 25 %, by power 0 %, heat in 20 min"]
+    ahead = {"kind": "forecast", "place": "two/1", "text": "throttling by heat in 20 min", "ended": None}
+    plant.take(
+        {"type": "forecast", "sub_center": "two", "time": 90.0, "alarms": [ahead, {**ahead, "ended": 80.0}]}
+    )
+    assert plant.alarms == ["two/1: throttling by heat in 20 min"]
     assert not plant.take({"type": "state", "sub_center": "unknown", "time": 1.0})
 
 

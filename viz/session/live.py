@@ -150,8 +150,13 @@ class LivePlant(PlantData):
 
     @property
     def alarms(self) -> list[str]:
-        """Alarms that stand, in words."""
-        return [text for texts in self._standing.values() for text in texts]
+        """Alarms that stand, of the state and of what lies ahead, in words."""
+        ahead = {name: _alarm_words(message) for name, message in self._outlook.items()}
+        return [
+            text
+            for name in self.sub_centers
+            for text in (*self._standing.get(name, []), *ahead.get(name, []))
+        ]
 
     @property
     def forecast(self) -> list[str]:
@@ -189,9 +194,7 @@ class LivePlant(PlantData):
         count = int(self.present[center].sum())
         for variable, values in self._columns(message, count).items():
             self._rows[variable][row][center, :count] = values
-        self._standing[str(message["sub_center"])] = [
-            str(alarm.get("text", alarm)) for alarm in message.get("alarms", [])
-        ]
+        self._standing[str(message["sub_center"])] = _alarm_words(message)
         return True
 
     async def follow(self, app: Any) -> None:
@@ -290,6 +293,15 @@ def _bands(values: Any) -> list[tuple[str, list[Any]]]:
         labels = ("low", "junction", "high") if len(values[0]) == 3 else ("junction",)
         return [(label, [row[k] for row in values]) for k, label in enumerate(labels)]
     return [("junction", list(values))]
+
+
+def _alarm_words(message: Mapping[str, Any]) -> list[str]:
+    """Return the alarms of a message with the place that each is about, those that have not ended."""
+    return [
+        f"{alarm['place']}: {alarm['text']}" if alarm.get("place") else str(alarm.get("text", alarm))
+        for alarm in message.get("alarms", [])
+        if not alarm.get("ended")
+    ]
 
 
 def _outlook_words(name: str, message: Mapping[str, Any]) -> str:
