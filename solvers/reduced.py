@@ -39,9 +39,6 @@ Array = NDArray[np.float64]
 NODES = ("reservoir", "plate-outlet", "return", "cold-plate", "body", "battery", "array-front", "array-back")
 """Nodes of a loop in the order of its state."""
 
-_CALM = 0.03
-"""Error up to which a loop passes on to fewer modes [K]."""
-
 _PLACES = ("inlet", "outlet", "mean")
 
 FORMAT = 2
@@ -183,6 +180,8 @@ class ReducedPanel:
     liquid_range : (float, float)
         Freezing and boiling temperature of the coolant [K].
     box : Box
+    calm : float
+        Error up to which a loop passes on to fewer modes [K].
     certificate : mapping
         Errors against the full model; see `twin.reduced_training`.
     """
@@ -196,6 +195,7 @@ class ReducedPanel:
     coolant_density: float
     liquid_range: tuple[float, float]
     box: Box
+    calm: float = 0.06
     certificate: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -215,10 +215,11 @@ class ReducedPanel:
         }
 
     @property
-    def twins(self) -> list[tuple[int, int]]:
-        """Pairs of regimes up to the same flow, the one with more modes first."""
+    def calmer(self) -> list[tuple[int, int]]:
+        """Pairs of regimes that hold for some of the same flows, from many modes to few."""
         ends = [float(regime.flows[1]) for regime in self.regimes]
-        return [(i, i + 1) for i in range(len(ends) - 1) if ends[i] == ends[i + 1]]
+        steady = [i for i in range(1, len(ends)) if ends[i] == ends[i - 1]]
+        return [(k, i) for i in steady for k in range(i) if ends[k] > self.regimes[i].flows[0]]
 
     def regime_of(self, flow: Array, now: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the regime for flows [kg/s]: the present one as long as it holds, else the first that does."""
@@ -270,7 +271,7 @@ class ReducedPanel:
         for k, regime in enumerate(self.regimes):
             arrays |= {f"{k}/{f.name}": np.asarray(getattr(regime, f.name)) for f in fields(regime)}
         notes = {"format": FORMAT, "regimes": len(self.regimes), "box": asdict(self.box)}
-        for name in ("faces", "specific_heat", "coolant_density", "liquid_range"):
+        for name in ("faces", "specific_heat", "coolant_density", "liquid_range", "calm"):
             notes[name] = getattr(self, name)
         notes["certificate"] = dict(self.certificate)
         handle, aside = tempfile.mkstemp(dir=path.parent, suffix=".part")
@@ -408,7 +409,7 @@ class ReducedLoops:
             self._ones.append(one)
             self._rows.append(rows)
             self._candidates.append(np.ascontiguousarray(r.basis[r.extremes]))
-        self._calmer = [(i, j, self._left_behind(i, j)) for i, j in panel.twins]
+        self._calmer = [(i, j, self._left_behind(i, j)) for i, j in panel.calmer]
         last = len(panel.regimes) - 1
         self.regime = np.full(self.count, last, dtype=np.int64)
         self.modes = np.zeros((self.count, panel.modes))
@@ -482,7 +483,7 @@ class ReducedLoops:
             errors = np.empty((len(before), left.shape[0], kernels.LANES))
             kernels.transfer(left, before, errors)
             new = self.regime.copy()
-            new[at[np.abs(_from_blocks(errors, at.size)).max(axis=1) <= _CALM]] = calm
+            new[at[np.abs(_from_blocks(errors, at.size)).max(axis=1) <= self.panel.calm]] = calm
             self._pass_on(new)
 
     def _pass_on(self, new: NDArray[np.int64]) -> None:

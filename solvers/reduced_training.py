@@ -37,6 +37,8 @@ class ReductionSettings:
         Relative error of the training integrals of radiation, its exact linear part aside.
     creeping_projection, creeping_modes, creeping_sampling : float, int, float
         The three in the lower half, where little coolant moves and panels are coldest and least even.
+    calm : float
+        Error at which a loop passes on from those regimes to the one above them [K].
     steady_reach : float
         Ratio by which the regime above those reaches down into their flows. It is for panels that have not been colder;
         those that come from below stay with the many modes that hold the front creeping through them.
@@ -54,6 +56,7 @@ class ReductionSettings:
     creeping_projection: float = 0.03
     creeping_modes: int = 144
     creeping_sampling: float = 2e-3
+    calm: float = 0.06
     steady_reach: float = 1.3
     operator_tolerance: float = 1e-4
     most_flows: int = 300
@@ -182,4 +185,5 @@ def reduce_panel(
         coolant_density=full.coolant_density,
         liquid_range=full.liquid_range,
         box=box,
+        calm=settings.calm,
     )
