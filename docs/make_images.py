@@ -123,7 +123,7 @@ def live(folder: Path, address: str) -> None:
     with (
         started("live", LIVE_CASE, "--from", source, "--serve", "8482", "--members", "16", *live_out),
         started("feed", LIVE_CASE, "--to", source, "--rate", "30x", "--fault", "pump:0.8@4m", "--duration",
-                "60m", "--thermal", "reduced", wait=False),
+                "60 min", "--thermal", "reduced", wait=False),
         started("view", "http://127.0.0.1:8482", "--no-browser", retry=60.0) as link,
         browser_page(address) as page,
     ):  # fmt: skip
