@@ -201,6 +201,48 @@ def test_nothing_grows_without_sources(panel, parameters):
         before = after
 
 
+def test_loops_take_many_modes_where_they_come_into_creeping_flow_and_leave_them_with_their_heat(
+    panel, parameters
+):
+    assert panel.calmer
+    for busy, calm in panel.calmer:
+        low = max(panel.regimes[k].flows[0] for k in (busy, calm))
+        high = min(panel.regimes[k].flows[1] for k in (busy, calm))
+        flow = np.full(3, np.sqrt(low * high))
+        # Who is calm stays; who comes from elsewhere does not know yet.
+        chosen = panel.regime_of(flow, np.array([busy, calm, len(panel.regimes) - 1]))
+        assert chosen.tolist() == [busy, calm, busy]
+    thermal = ReducedThermal.of_class(parameters, 3, panel)
+    thermal.step(loads(3, heat=2000.0), parameters.mass_flow, 0.0, 10.0, True)
+    loops = thermal.loops
+    for number in [*range(len(panel.regimes)), *reversed(range(len(panel.regimes)))]:
+        before = loops._heat_content()
+        loops._pass_on(np.array([number, loops.regime[1], number]))
+        assert np.all(loops.regime[[0, 2]] == number)
+        np.testing.assert_allclose(loops._heat_content(), before, rtol=1e-12)
+
+
+def test_a_loop_in_balance_needs_few_modes(parameters, folder):
+    panel = reduced_panel(parameters, SETTINGS, replace(REDUCTION, most_modes=12), folder)
+    busy, calm = panel.calmer[0]
+    assert panel.regimes[busy].modes > panel.regimes[calm].modes
+    thermal = ReducedThermal.of_class(parameters, 2, panel)
+    loops = thermal.loops
+    flow = np.full(2, np.sqrt(panel.regimes[busy].flows[0] * panel.regimes[busy].flows[1]))
+    everywhere = np.full(2, 300.0)
+    uniform = panel.project(
+        300.0 * np.ones(len(panel.capacity)), 300.0 * np.ones(len(panel.fluid_capacity)), busy
+    )
+    loops.regime[:] = busy
+    loops.modes[:] = 0.0
+    loops.modes[:, : uniform.size] = uniform
+    # The second carries what the few modes cannot hold.
+    loops.modes[1, uniform.size - 1] += 1e3 * np.sqrt(panel.capacity.sum())
+    loops._choose_regimes(flow)
+    assert loops.regime.tolist() == [calm, busy]
+    np.testing.assert_allclose(loops.place("mean")[:1], everywhere[:1], rtol=1e-9)
+
+
 def test_more_heat_makes_everything_warmer(panel, parameters):
     """Monotone: steady temperatures rise with the heat of the cards, and fall with the emissivity."""
     modules = [replace(parameters, emissivity=e) for e in (0.8, 0.8, 0.7)]
