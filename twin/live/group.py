@@ -257,7 +257,7 @@ class EnsembleGroup(ModuleGroup):
     def take_balance(self, other: EnsembleGroup, lane: NDArray[np.int64]) -> None:
         """Start from the thermal state of lanes of another group of the class, `lane` (lane,) says which."""
         mine, its = self.thermal.loops, other.thermal.loops
-        mine.regime, mine.modes, mine.nodes = (v[lane].copy() for v in (its.regime, its.modes, its.nodes))
+        mine.regime, mine.modes, mine.nodes = its.regime[lane], its.modes[lane], its.nodes[lane]
         self.thermal.bypass = other.thermal.bypass[lane].copy()
         self.thermal._target = np.full(self.count, np.nan)
         self.read_temperatures()

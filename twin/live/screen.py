@@ -26,6 +26,10 @@ STUCK_TIME = 90.0
 SUSPECT = 5.0
 """Standard deviations from what all other sensors say at which a sensor is left out of a cycle."""
 
+LASTING, LASTING_MEMORY = 3.5, 5.0
+"""Mean departure from all others, in standard deviations over about so many cycles, at which a sensor is left out
+although no single cycle shows it."""
+
 STRIKES = 4
 """Cycles in a row after which a suspect is called faulty."""
 
@@ -110,10 +114,11 @@ class Screen:
 
     def __post_init__(self) -> None:
         shape, size = self.table.place.shape, self.table.size
-        self.parts = np.arange(shape[1]) if self.parts is None else self.parts
+        self._part = np.arange(shape[1]) if self.parts is None else self.parts
         self.fault = np.zeros(shape, dtype=np.int64)
         self.since = np.full(shape, np.nan)
         self.evidence, self.departure = np.zeros(shape), np.zeros(shape)
+        self.lasting = np.zeros(shape)
         self.strikes, self.calm = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         self.reopened = np.full(shape[0], -REOPEN_AGAIN, dtype=np.int64)
         self.cycle = 0
@@ -195,13 +200,14 @@ class Screen:
             against = np.where(np.isnan(found.against_others), 0.0, np.abs(found.against_others))
             worst = against.argmax(axis=1)
             # Two sensors that see the same part of the plant and depart together: that part has changed.
-            together = (suspects & (self.parts == self.parts[worst][:, None])).any(axis=1)
+            together = (suspects & (self._part == self._part[worst][:, None])).any(axis=1)
             rows = np.flatnonzero(~explained & ~together & (against.max(axis=1) > SUSPECT))
             suspects[rows, worst[rows]] = True
             found = filter_.innovation(compared, left_out | suspects)
             explained |= found.total <= chi2.isf(EXPLAINED, np.maximum(found.number, 1))
         changed = ~explained & (self.cycle - self.reopened >= REOPEN_AGAIN)
         suspects[~explained] = False
+        suspects |= self._lasting_suspects(everyone.against_others, explained)
         self.reopened = np.where(changed, self.cycle, self.reopened)
         self._strike(suspects, everyone.against_others, changed)
         self._convict(hard, compared, time)
@@ -210,6 +216,19 @@ class Screen:
         with np.errstate(invalid="ignore"):
             self.departure = np.where(self.fault > 0, np.nan_to_num(everyone.departure), 0.0)
         return Judgement(excluded, changed, everyone.scaled)
+
+    def _lasting_suspects(self, against: Array, explained: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Sensors that are off by a little for long, one for each module whose plant has not just changed."""
+        now = np.clip(np.nan_to_num(against), -10.0, 10.0)
+        self.lasting += (now - self.lasting) / LASTING_MEMORY
+        size, rows = np.abs(self.lasting), np.arange(len(self.lasting))
+        worst = size.argmax(axis=1)
+        quiet = explained & (self.cycle - self.reopened >= REOPEN_AGAIN)
+        found = np.zeros(self.fault.shape, dtype=bool)
+        found[rows, worst] = quiet & (size[rows, worst] > LASTING)
+        # They have been off for as many cycles as others must be.
+        self.strikes[found] = np.maximum(self.strikes[found], STRIKES // 2)
+        return found
 
     def _hard_faults(self, time: float) -> NDArray[np.bool_]:
         place = self.table.place
@@ -253,6 +272,7 @@ class Screen:
     def _calm_down(self, scaled: Array, hard: NDArray[np.bool_], compared: Comparison) -> None:
         with np.errstate(invalid="ignore"):
             good = (np.abs(scaled) < 3.0) & np.isfinite(compared.observed) & ~hard
+        good &= np.abs(self.lasting) < LASTING
         self.calm = np.where(good, self.calm + 1, 0)
         back = (self.fault == SensorFault.DISAGREES) & (self.calm >= CALM)
         self.fault[back] = SensorFault.NONE
@@ -269,7 +289,7 @@ class Screen:
     # -- state ------------------------------------------------------------------------------------
 
     _STATE = (
-        "fault", "since", "evidence", "departure", "strikes", "calm", "reopened", "last_value", "last_time",
+        "fault", "since", "evidence", "departure", "strikes", "lasting", "calm", "reopened", "last_value", "last_time",
         "same_since", "same_count", "out_of_range", "wild", "jumped",
     )  # fmt: skip
 

@@ -87,6 +87,28 @@ def test_one_sensor_off_is_left_out_at_once_named_later_and_believed_again():
     assert screen.fault[0, 1] == SensorFault.NONE
 
 
+def test_a_sensor_that_is_off_by_a_little_for_long_is_named():
+    """Less than five standard deviations from the others: no cycle shows it for sure, ten of them do."""
+    screen, plant = Screen(table()), Plant()
+    run(screen, plant, 2, 0.0, 0.0, 0.0, 0.0)
+    run(screen, plant, 12, 0.0, 0.54, 0.0, 0.0, start=2)
+    assert list(screen.fault[0]) == [
+        SensorFault.NONE,
+        SensorFault.DISAGREES,
+        SensorFault.NONE,
+        SensorFault.NONE,
+    ]
+
+
+def test_two_sensors_of_one_part_that_depart_together_are_the_plants():
+    """The same two sensors far off: two liars where they see different parts, a change where they see the same one."""
+    for parts, changed in ((np.arange(4), False), (np.array([7, 7, 2, 3]), True)):
+        screen, plant = Screen(table(), parts=parts), Plant()
+        run(screen, plant, 5, 0.0, 0.0, 0.0, 0.0)
+        (judged,) = run(screen, plant, 1, 4.0, -4.0, 0.0, 0.0, start=5)
+        assert judged.changed[0] == changed and judged.excluded[0, 0] != changed
+
+
 def test_two_sensors_off_are_both_left_out():
     (judged,) = run(Screen(table()), Plant(), 1, 3.0, 0.0, 0.0, -3.0)
     assert judged.excluded.tolist() == [[True, False, False, True]] and not judged.changed.any()
