@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from large_result import HOTTEST, write_large
 from PIL import Image
@@ -106,6 +106,7 @@ def test_colours_are_those_of_the_map() -> None:
     assert float(paint.shown(np.array(300.0))) == pytest.approx(26.85)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.floats(200.0, 400.0), min_size=1, max_size=50))
 def test_limits_hold_all_of_few_values(values: list[float]) -> None:
     low, high = value_limits(np.array(values), PAINTS["panel_temperature_mean"])
@@ -118,6 +119,7 @@ def test_one_outlier_does_not_flatten_the_others() -> None:
     assert 294 < low < 299 and 301 < high < 310
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(1, 300))
 def test_modules_have_places_of_their_own(count: int) -> None:
     cells = grid_cells(np.zeros(count, dtype=int), [0.5])
