@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from solvers.constants import STEFAN_BOLTZMANN
 from solvers.fluids import fluid, tube_film_coefficient
 from solvers.reduced import ReducedPanel
-from twin.card_model import card_power
+from twin.card_model import CardParameters, card_power
 from twin.ensemble import Ensemble
 from twin.ensemble_cards import CardSample
 from twin.module_group import ModuleGroup
@@ -64,7 +64,8 @@ def closed_form(ensemble: Ensemble, sample: int, junction_limit: float, coolant_
     Notes
     -----
     Cards work at the mean activity of the orbit, the deciding ones at the 99 % quantile of the spread and at its end,
-    their leakage at the limit; fluxes are the means of the orbit; the pump's heat is in, exchange with the body is not.
+    their leakage at the limit, that of the others at the junction of a usual card; fluxes are the means of the orbit;
+    the pump's heat is in, exchange with the body is not.
     """
     ticks = [t for t in ensemble.ticks if t.time >= 0.0]
     weight = np.array([t.dt for t in ticks]) / sum(t.dt for t in ticks)
@@ -85,29 +86,35 @@ def closed_form(ensemble: Ensemble, sample: int, junction_limit: float, coolant_
         absorbed = float((weight @ np.array(flux)).sum()) / faces
         loop = loop_design(group, ensemble.thermals[number].panel, sample, absorbed)
         card, cards = group.card, group.design.racks.cards
-        powers = [
-            min(
-                float(card_power(card, mean_activity[j] if j >= 0 else 0.0, 1.0, junction_limit)),
-                card.power_limit,
+        deciding = _deciding_cards(ensemble, number, sample, junction_limit)
+        asked = np.array([mean_activity[j] if j >= 0 else 0.0 for j, _ in kind.jobs])
+        resistance = card.junction_resistance * factor["card_resistance"]
+        more = factor["card_power"]
+        # Most cards are colder than the deciding one, by what their junctions rise less over the same plate.
+        limit, power, spread = deciding[0]
+        plate_temperature = limit - resistance * spread * float(
+            _drawn(card, asked, limit, more * power).max()
+        )
+        mean_power, junction = 0.0, limit
+        for _ in range(3):
+            mean_power = float(
+                np.array([share for _, share in kind.jobs]) @ _drawn(card, asked, junction, more)
             )
-            for j, _ in kind.jobs
-        ]
-        mean_power = factor["card_power"] * sum(share * p for (_, share), p in zip(kind.jobs, powers))
+            junction = plate_temperature + resistance * mean_power
         overhead = group.overhead_power
         supply_loss = _supply_loss(group, cards * mean_power + overhead)
         plate = cards * mean_power + overhead + supply_loss
-        supplies = []
-        for limit, power, resistance in _deciding_cards(ensemble, number, sample, junction_limit):
-            supplies.append(
-                supply_for_junction(
-                    limit,
-                    min(max(powers) * factor["card_power"] * power, card.power_limit),
-                    card.junction_resistance * factor["card_resistance"] * resistance,
-                    plate,
-                    loop.capacity_rate,
-                    float(group.thermal_values["plate_conductance"][sample]),
-                )
+        supplies = [
+            supply_for_junction(
+                limit,
+                float(_drawn(card, asked, limit, more * power).max()),
+                resistance * spread,
+                plate,
+                loop.capacity_rate,
+                float(group.thermal_values["plate_conductance"][sample]),
             )
+            for limit, power, spread in deciding
+        ]
         supply = min(supplies)
         heat = plate + float(group.pump_power[sample])
         supply = min(supply, coolant_limit - heat / loop.capacity_rate)
@@ -131,6 +138,12 @@ def _deciding_cards(
         (limit, float(tail.power_factor[place]), float(tail.resistance_factor[place]))
         for limit, place in ((junction_limit, int(most)), (card.target_temperature, -2))
     ]
+
+
+def _drawn(card: CardParameters, activity: Array, junction: float, factor: float) -> Array:
+    """Power of a card at activities [W]; the factor is on leakage and switching, as the spread between cards is."""
+    varying = card_power(card, activity, 1.0, junction) - card.resident_power
+    return np.minimum(card.resident_power + factor * varying, card.power_limit)
 
 
 def _supply_loss(group: ModuleGroup, power: float) -> float:
