@@ -101,7 +101,7 @@ def draw_throttling(tree: xr.DataTree) -> Figure | None:
     """Draw card-hours held back by temperature, and the probability of any, over the area."""
     if "curve" not in tree:
         return None
-    data = tree["curve"].to_dataset()
+    data, area = tree["curve"].to_dataset(), tree["area"].to_dataset()
     figure, axes = _figure(1, 2, 10.0)
     scale, unit = _scale(data["area"])
     for k, name in enumerate(_centers(data)):
@@ -110,7 +110,7 @@ def draw_throttling(tree: xr.DataTree) -> Figure | None:
         axes[0][0].plot(x, 100.0 * one["throttled_fraction"], color=COLOURS[k], label=name)
         axes[0][0].plot(x, 100.0 * one["throttled_fraction_p95"], color=COLOURS[k], linestyle=":")
         axes[0][1].plot(x, 100.0 * one["throttling_probability"], color=COLOURS[k], label=name)
-        needed = float(tree["area"]["needed"].sel(sub_center=name)[-1]) / scale
+        needed = float(area["needed"].sel(sub_center=name)[-1]) / scale
         for axis in axes[0]:
             mark = "needed, nothing uncertain" if k == 0 else None
             axis.axvline(needed, color=COLOURS[k], linewidth=0.8, linestyle="--", label=mark)
@@ -152,7 +152,9 @@ def draw_tornado(tree: xr.DataTree) -> Figure | None:
     )  # fmt: skip
     axes[0][1].set(title="Share of the variance (Sobol indices)", xlabel="[1]", yticks=place, yticklabels=[])
     # Few samples leave first-order indices uncertain, below 0 too, where there is nothing to see.
-    axes[0][1].set_xlim(-0.05, 1.1 * float(max(data["total_order"].max(), data["first_order"].max(), 0.5)))
+    axes[0][1].set_xlim(
+        -0.05, 1.1 * max(float(data["total_order"].max()), float(data["first_order"].max()), 0.5)
+    )
     axes[0][1].legend(loc="lower right")
     return figure
 
