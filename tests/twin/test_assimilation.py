@@ -12,7 +12,8 @@ from twin.assimilation import (
     ConsistencyMonitor,
     analyse,
     innovation_statistics,
-    relax_to_prior_spread,
+    relaxed_spread,
+    restore_spread,
     transform,
 )
 from twin.assimilation.parameters import centred_normals
@@ -146,7 +147,8 @@ def test_adaptive_inflation_finds_a_spread_that_is_too_small():
 
 def test_relaxation_returns_spread_and_keeps_means():
     prior, posterior = RANDOM.normal(size=(4, 3, 10)), 0.2 * RANDOM.normal(size=(4, 3, 10)) + 1.0
-    after = relax_to_prior_spread(prior, posterior, 0.5)
+    wanted = relaxed_spread(prior, posterior, 0.5)
+    after = restore_spread(posterior, wanted, np.zeros(3), np.full(3, 1e6))
     assert after.mean(axis=2) == pytest.approx(posterior.mean(axis=2))
     half = 0.5 * (prior.std(axis=2, ddof=1) + posterior.std(axis=2, ddof=1))
     assert after.std(axis=2, ddof=1) == pytest.approx(half)

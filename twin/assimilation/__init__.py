@@ -5,7 +5,7 @@ Knows nothing of plants or telemetry: arrays are (local analysis, …, member).
 
 from twin.assimilation.consistency import ConsistencyMonitor, Innovation, innovation_statistics
 from twin.assimilation.ensemble_transform import Analysis, analyse, transform
-from twin.assimilation.inflation import AdaptiveInflation, relax_to_prior_spread
+from twin.assimilation.inflation import AdaptiveInflation, relaxed_spread
 from twin.assimilation.lasting_errors import LastingErrors, restore_spread
 from twin.assimilation.parameters import BoundedParameters
 
@@ -18,7 +18,7 @@ __all__ = [
     "LastingErrors",
     "analyse",
     "innovation_statistics",
-    "relax_to_prior_spread",
+    "relaxed_spread",
     "restore_spread",
     "transform",
 ]

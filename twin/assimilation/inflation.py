@@ -68,8 +68,8 @@ class AdaptiveInflation:
         return np.clip(before + trust * (np.clip(wanted, 0.0, 10.0) - before), self.lowest, self.highest)
 
 
-def relax_to_prior_spread(prior: ArrayLike, posterior: ArrayLike, share: float) -> Array:
-    """Give analysed members a part of the spread back that the analysis took.
+def relaxed_spread(prior: ArrayLike, posterior: ArrayLike, share: float) -> Array:
+    """Return the spread of analysed members with a part of what the analysis took given back.
 
     Parameters
     ----------
@@ -79,10 +79,9 @@ def relax_to_prior_spread(prior: ArrayLike, posterior: ArrayLike, share: float) 
 
     Returns
     -------
-    (N, n, m) ndarray
+    (N, n) ndarray
+        Standard deviations.
     """
-    before, after = np.asarray(prior, dtype=float), np.asarray(posterior, dtype=float)
-    old, new = before.std(axis=2, ddof=1), after.std(axis=2, ddof=1)
-    factor = np.where(new > 0.0, 1.0 + share * (old - new) / np.where(new > 0.0, new, 1.0), 1.0)
-    mean = after.mean(axis=2, keepdims=True)
-    return np.asarray(mean + factor[:, :, None] * (after - mean))
+    before = np.asarray(prior, dtype=float).std(axis=2, ddof=1)
+    after = np.asarray(posterior, dtype=float).std(axis=2, ddof=1)
+    return np.asarray(after + share * (before - after))

@@ -22,6 +22,7 @@ from twin.assimilation import (
     LastingErrors,
     analyse,
     innovation_statistics,
+    relaxed_spread,
     restore_spread,
     transform,
 )
@@ -300,9 +301,8 @@ class SubCenterFilter:
     def _relaxed(self, prior: Array, analysed: Array) -> Array:
         """Return analysed parameters with a part of the prior's spread, and no less than lasting errors leave."""
         bounds = self.model.parameters
-        before, after = prior.std(axis=2, ddof=1), analysed.std(axis=2, ddof=1)
         floor = self.lasting.spread(bounds.spread, LOOKS)
-        wanted = np.maximum(after + RELAXATION * (before - after), floor)
+        wanted = np.maximum(relaxed_spread(prior, analysed, RELAXATION), floor)
         design = bounds.free(bounds.nominal[None, :, None])[0, :, 0]
         return restore_spread(analysed, wanted, design, bounds.spread)
 
