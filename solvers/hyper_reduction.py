@@ -42,7 +42,10 @@ class Samples:
     error: float
 
 
-def nonnegative_weights(matrix: Array, target: Array, tolerance: float, most: int = 400) -> Samples:
+MOST_SAMPLES = 400
+
+
+def nonnegative_weights(matrix: Array, target: Array, tolerance: float, most: int = MOST_SAMPLES) -> Samples:
     """Find few weights of 0 or more with ``matrix·weights ≈ target`` (Lawson & Hanson's NNLS, stopped early).
 
     Parameters
@@ -59,29 +62,32 @@ def nonnegative_weights(matrix: Array, target: Array, tolerance: float, most: in
     ConvergenceError
         If the tolerance is not reached.
     """
-    norm = float(np.linalg.norm(target))
+    return _weights_of_products(matrix.T @ matrix, matrix.T @ target, float(target @ target), tolerance, most)
+
+
+def _weights_of_products(square: Array, aim: Array, norm: float, tolerance: float, most: int) -> Samples:
+    """Find weights from MᵀM, Mᵀt and tᵀt: their rounding, 1e-8 of the norm, is below any tolerance of use."""
     if not norm > 0.0:
         raise ModelError("hyper-reduction: the training integrals are all zero")
-    scale = np.linalg.norm(matrix, axis=0)
+    scale = np.sqrt(np.diag(square))
     usable = scale > 1e-14 * scale.max()
-    columns = matrix / np.where(usable, scale, 1.0)
-    # Products once: every trial then is a small system. Their rounding, 1e-8 of the norm, is below any tolerance
-    # of use.
-    square, aim = columns.T @ columns, columns.T @ target
+    unit = np.where(usable, scale, 1.0)
+    square, aim = square / np.multiply.outer(unit, unit), aim / unit
     passive, weights = np.zeros(len(aim), dtype=bool), np.zeros(len(aim))
     error = 1.0
     while error > tolerance and passive.sum() < most:
         at = np.flatnonzero(passive)
-        gain = np.where(usable & ~passive, aim - square[:, at] @ weights[at], -np.inf)
+        gain = np.where(usable & ~passive, aim - weights[at] @ square[at], -np.inf)
         best = int(np.argmax(gain))
-        if gain[best] <= 1e-13 * norm * norm:
+        if gain[best] <= 1e-13 * norm:
             break
         passive[best] = True
         weights = _solve_passive(square, aim, passive, weights)
         if not weights[best] > 0.0:
             break  # only rounding is left to gain
         at = np.flatnonzero(passive)
-        error = float(np.linalg.norm(target - columns[:, at] @ weights[at])) / norm
+        left = norm - 2.0 * weights[at] @ aim[at] + weights[at] @ square[np.ix_(at, at)] @ weights[at]
+        error = float(np.sqrt(max(left, 0.0) / norm))
     if error > 100.0 * tolerance:
         raise ConvergenceError(
             f"hyper-reduction: {int(passive.sum())} samples miss the training integrals by {error:.2g} "
@@ -144,10 +150,14 @@ def sample_radiation(basis: Array, area: Array, temperatures: Array, tolerance: 
     left, size, _ = np.linalg.svd(root * rest, full_matrices=False)
     keep = size > max(0.1 * tolerance, 1e-7) * size[0]
     fields = left[:, keep] / root * (size[keep] / size[0])
-    rows = np.concatenate([(modes * field[:, None] * area[:, None]).T for field in fields.T])
-    # Areas too, if not as closely: so the samples are spread over the panel.
-    rows = np.concatenate([rows, 0.01 * area[None]])
+    targets = (area[:, None] * fields).T @ modes
     # On fine meshes every few nodes are choice enough.
     choice = np.arange(0, len(area), max(1, len(area) // 2000))
-    found = nonnegative_weights(rows[:, choice], rows.sum(axis=1), tolerance)
+    each, own, part = fields[choice], modes[choice], area[choice]
+    # A row of the system for every field on every mode would fill the memory; its products are products of two small
+    # ones. Areas too, if not as closely: so the samples are spread over the panel.
+    square = np.multiply.outer(part, part) * ((each @ each.T) * (own @ own.T) + 1e-4)
+    aim = part * (np.sum((each @ targets) * own, axis=1) + 1e-4 * area.sum())
+    norm = float(np.sum(targets**2) + 1e-4 * area.sum() ** 2)
+    found = _weights_of_products(square, aim, norm, tolerance, MOST_SAMPLES)
     return Samples(choice[found.nodes], found.weights, found.error)

@@ -53,9 +53,9 @@ class ReductionSettings:
     projection_tolerance: float = 0.04
     most_modes: int = 48
     sampling_tolerance: float = 1e-2
-    creeping_projection: float = 0.03
-    creeping_modes: int = 144
-    creeping_sampling: float = 2e-3
+    creeping_projection: float = 0.02
+    creeping_modes: int = 160
+    creeping_sampling: float = 1.5e-3
     calm: float = 0.06
     steady_reach: float = 1.3
     operator_tolerance: float = 1e-4
