@@ -270,6 +270,9 @@ def full_runs(module: ModuleThermal, histories: Iterator[LoadHistory], folder: P
         path = folder / f"{number:03d}.npz"
         run = _stored_run(path)
         if run is None:
-            run = run_full(module, history)
-            _store_run(path, run)
+            _store_run(path, run_full(module, history))
+            # Read back: arrays in memory lie otherwise than those from files, and sums of them are rounded otherwise.
+            run = _stored_run(path)
+            if run is None:
+                raise RunFailed(f"{path}: cannot be read again after it was written; look at the disk")
         yield run
