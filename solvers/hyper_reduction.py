@@ -87,7 +87,7 @@ def _weights_of_products(square: Array, aim: Array, norm: float, tolerance: floa
             break  # only rounding is left to gain
         at = np.flatnonzero(passive)
         left = norm - 2.0 * weights[at] @ aim[at] + weights[at] @ square[np.ix_(at, at)] @ weights[at]
-        error = float(np.sqrt(max(left, 0.0) / norm))
+        error = float(np.sqrt(max(float(left), 0.0) / norm))
     if error > 100.0 * tolerance:
         raise ConvergenceError(
             f"hyper-reduction: {int(passive.sum())} samples miss the training integrals by {error:.2g} "
