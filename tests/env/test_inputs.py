@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 ONLY_CONDA = {"python", "fenics-dolfinx", "mpich", "petsc4py", "mpi4py", "pip"}
 """What Debian gives otherwise."""
 LOCKED_EXTRAS = ("test", "lint", "docs", "cluster")
-WITHOUT_CONDA = {"docs", "cluster", "cad"}
+WITHOUT_CONDA = {"docs", "cluster", "cad", "movies"}
 """Extras that those who use conda install when they need them."""
 
 
