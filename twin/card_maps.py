@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.compute import CardFleet
-from twin.fleet_kernels import SLOWDOWN
+from twin.fleet_kernels import FAILED, SLOWDOWN
 
 FREE, BY_HEAT, BY_POWER, BROKEN, IDLE = range(5)
 """What a card is doing: at full pace, held back by temperature or by power, failed, without a job."""
@@ -41,37 +42,47 @@ def card_states(fleet: CardFleet) -> NDArray[np.uint8]:
     or in hardware slowdown is held back by temperature, and so is one below full pace that would be at its target
     temperature if it did not wait for slower cards of its job; the others below full pace are held back by power.
     """
-    states = np.full(fleet.cards, FREE, np.uint8)
-    slowed = np.flatnonzero(fleet.mean_pace < FULL_PACE)
-    off_or_slow = ((fleet.status[slowed] & SLOWDOWN) != 0) | (fleet.restart_timer[slowed] > 0.0)
-    states[slowed] = np.where(off_or_slow | _at_target(fleet, slowed), BY_HEAT, BY_POWER)
-    states[fleet.job_of_card < 0] = IDLE
-    states[fleet.failed] = BROKEN
+    states = np.empty(fleet.cards, np.uint8)
+    table = np.array([[getattr(p, name) for name in _COLUMNS] for p in fleet.parameters])
+    _tell_states(
+        fleet.module_start, fleet.card_class, table, fleet.status, fleet.restart_timer, fleet.mean_pace, fleet.clock,
+        fleet.temperature, fleet.mean_power, fleet.power_factor, fleet.resistance_factor, fleet.job_of_card,
+        fleet.job_pace, states,
+    )  # fmt: skip
     return states
 
 
-def _at_target(fleet: CardFleet, cards: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether cards would be at their target temperature if they worked all the time that their clock allows."""
-    module = np.searchsorted(fleet.module_start, cards, side="right") - 1
-    kind = fleet.card_class[module]
+_COLUMNS = (
+    "minimum_voltage_ratio", "voltage_slope", "leakage_temperature_coefficient", "leakage_reference_temperature",
+    "resident_power", "leakage_power", "wait_activity_fraction", "junction_resistance", "target_temperature",
+)  # fmt: skip
 
-    def of(name: str) -> NDArray[np.float64]:
-        return np.array([getattr(p, name) for p in fleet.parameters])[kind]
 
-    clock, temperature = fleet.clock[cards].astype(float), fleet.temperature[cards].astype(float)
-    voltage = np.maximum(of("minimum_voltage_ratio"), 1.0 - of("voltage_slope") * (1.0 - clock))
-    growth = np.exp(
-        of("leakage_temperature_coefficient") * (temperature - of("leakage_reference_temperature"))
-    )
-    static = of("resident_power") + fleet.power_factor[cards] * of("leakage_power") * voltage * growth
-    wait = of("wait_activity_fraction")
-    working = wait * clock + (1.0 - wait) * np.minimum(fleet.job_pace[fleet.job_of_card[cards]], clock)
-    switching = np.maximum(fleet.mean_power[cards] - static, 0.0) / np.maximum(working, 1e-6)
-    resistance = of("junction_resistance") * fleet.resistance_factor[cards]
-    at_work: NDArray[np.bool_] = (
-        temperature + resistance * switching * (clock - working) >= of("target_temperature") - NEAR_TARGET
-    )
-    return at_work
+@nb.njit(parallel=True, cache=True)
+def _tell_states(
+    start: Any, kind: Any, table: Any, status: Any, timer: Any, pace: Any, clock: Any, temperature: Any, power: Any,
+    power_factor: Any, resistance_factor: Any, job: Any, job_pace: Any, states: Any,
+) -> None:  # fmt: skip
+    """Write the states of all cards; at the target is who would be if it worked all the time that its clock allows."""
+    for module in nb.prange(start.size - 1):
+        floor, slope, growth, reference, resident, leakage, wait, resistance, target = table[kind[module]]
+        for i in range(start[module], start[module + 1]):
+            if status[i] & FAILED:
+                states[i] = BROKEN
+            elif job[i] < 0:
+                states[i] = IDLE
+            elif not pace[i] < FULL_PACE:
+                states[i] = FREE
+            elif status[i] & SLOWDOWN or timer[i] > 0.0:
+                states[i] = BY_HEAT
+            else:
+                voltage = max(floor, 1.0 - slope * (1.0 - clock[i]))
+                hot = np.exp(growth * (temperature[i] - reference))
+                static = resident + power_factor[i] * leakage * voltage * hot
+                working = wait * clock[i] + (1.0 - wait) * min(job_pace[job[i]], clock[i])
+                switching = max(power[i] - static, 0.0) / max(working, 1e-6)
+                rise = resistance * resistance_factor[i] * switching * (clock[i] - working)
+                states[i] = BY_HEAT if temperature[i] + rise >= target - NEAR_TARGET else BY_POWER
 
 
 class CardMaps:
@@ -110,9 +121,9 @@ class CardMaps:
 
     def look(self) -> None:
         """Take in what the cards did in the tick that has just ended."""
-        states = card_states(self.fleet)
         if self._samples == np.iinfo(np.uint8).max:
             return
+        states = card_states(self.fleet)
         self._samples += 1
         for row, code in zip(self._held, (BY_HEAT, BY_POWER)):
             row += states == code
