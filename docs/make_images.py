@@ -128,8 +128,8 @@ def live(folder: Path, address: str) -> None:
         browser_page(address) as page,
     ):  # fmt: skip
         page.open(link)
-        page.wait("document.querySelectorAll('#alarms li.dd-alarm').length > 0", 150)
-        page.wait("document.querySelector('#alarms').innerText.includes('throttling')", 150)
+        page.wait("document.querySelectorAll('#alarms li.dd-alarm').length > 0", 900)
+        page.wait("document.querySelector('#alarms').innerText.includes('throttling')", 300)
         photograph(page, folder, "session-live")
 
 
