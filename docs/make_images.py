@@ -162,7 +162,10 @@ def started(*arguments: str, wait: bool = True, retry: float = 0.0) -> Iterator[
     command = [sys.executable, "-m", "twin", *arguments]
     end = time.monotonic() + retry
     while True:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        # `twin live` tells its link where it tells its progress.
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         assert process.stdout is not None
         link = None
         while wait and link is None and (line := process.stdout.readline()):
