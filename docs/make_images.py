@@ -122,14 +122,14 @@ def live(folder: Path, address: str) -> None:
     live_out = ("--out", str(folder / "live"))
     with (
         started("live", LIVE_CASE, "--from", source, "--serve", "8482", "--members", "16", *live_out),
-        started("feed", LIVE_CASE, "--to", source, "--rate", "30x", "--fault", "pump:0.8@4m", "--duration",
+        started("feed", LIVE_CASE, "--to", source, "--rate", "30x", "--fault", "pump:0.8@10m", "--duration",
                 "60 min", "--thermal", "reduced", wait=False),
         started("view", "http://127.0.0.1:8482", "--no-browser", retry=60.0) as link,
         browser_page(address) as page,
     ):  # fmt: skip
         page.open(link)
-        page.wait("document.querySelectorAll('#alarms li.dd-alarm').length > 0", 900)
-        page.wait("document.querySelector('#alarms').innerText.includes('throttling')", 300)
+        page.wait("document.querySelector('#alarms')?.innerText?.includes('pump degraded')", 900)
+        page.wait("document.querySelector('#alarms')?.innerText?.includes('throttling')", 300)
         photograph(page, folder, "session-live")
 
 
