@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from twin.compute import FleetTick
 from twin.ensemble_cards import CardLots
 from twin.ensemble_kinds import Kind
-from twin.module_group import GroupTick
+from twin.group_tick import GroupTick
 
 Array = NDArray[np.float64]
 

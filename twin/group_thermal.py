@@ -112,6 +112,11 @@ class GroupThermal(Protocol):
         """Of the coolant at the supply temperature [kg/m³]."""
         ...
 
+    @property
+    def coolant_specific_heat(self) -> float:
+        """Of the coolant at the supply temperature [J/kgK]."""
+        ...
+
     def settle(self, loads: HeatLoads, mass_flow: Array) -> None:
         """Go to the steady state of constant loads; flow of each module [kg/s]."""
         ...

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-ENTRIES = ("absorbed", "emitted", "exported", "stored", "battery", "electrical", "cards")
+ENTRIES = ("absorbed", "received", "emitted", "exported", "stored", "battery", "electrical", "cards")
 """What is booked per module, cumulative since the start of the run [J]."""
 
 
@@ -21,8 +21,9 @@ class Ledger:
     ----------
     modules : int
     entries : mapping of entry to (module,) array
-        ``absorbed = emitted + exported + stored + battery``; ``electrical`` (what the arrays delivered) and
-        ``cards`` (what the cards drew) are for the record.
+        ``absorbed + received = emitted + exported + stored + battery``; ``received`` is what came from other modules,
+        and sums to zero over the plant. ``electrical`` (what the arrays delivered) and ``cards`` (what the cards drew)
+        are for the record.
     """
 
     modules: int
@@ -54,7 +55,7 @@ class Ledger:
 
 def _residual(entries: dict[str, Array]) -> Array:
     gone = entries["emitted"] + entries["exported"] + entries["stored"] + entries["battery"]
-    missing = entries["absorbed"] - gone
+    missing = entries["absorbed"] + entries["received"] - gone
     return np.divide(
         missing, entries["absorbed"], out=np.zeros_like(missing), where=entries["absorbed"] > 0.0
     )

@@ -15,15 +15,17 @@ from twin.battery import BatteryState, BatteryStep
 from twin.case.module_class import ModuleClass
 from twin.counter_random import counter_normals
 from twin.environment_track import ARRAY_FRONT, FaceFluxes, TickEnvironment
-from twin.group_thermal import GroupThermal, HeatLoads, ThermalTick
+from twin.group_thermal import PLATE_CONTENT, GroupThermal, HeatLoads, ThermalTick
+from twin.group_tick import GroupTick
 from twin.module_geometry import face_orientations
+from twin.module_heat import balance_temperature, heat_loads, radiator_now
 from twin.module_parameters import ThermalParameters
+from twin.module_power import PowerOutlook, PowerRequest
 from twin.module_surfaces import ModuleSurfaces, SurfaceHeat
 from twin.module_thermal import FullThermal
 from twin.module_variation import ModuleVariation
 from twin.power_bus import BusFlows
-from twin.power_cap import BatteryOutlook, EclipseOutlook, compute_power_cap
-from twin.radiator_margin import radiator_margin, radiator_use, temperature_margin
+from twin.radiator_margin import radiator_margin, temperature_margin
 from twin.solar_array import ArrayFlows, ArrayPoint
 
 if TYPE_CHECKING:
@@ -47,46 +49,6 @@ _SPREAD_STREAMS = {
     "array_power": 0x5EED_0402,
     "mass_flow": 0x5EED_0403,
 }
-
-
-@dataclass(frozen=True)
-class GroupTick:
-    """What the modules of a group did in a tick; arrays (module,), powers are means [W].
-
-    Attributes
-    ----------
-    point : ArrayPoint
-        What the arrays could give.
-    array : ArrayFlows
-    flows : BusFlows
-    battery : BatteryStep
-    thermal : ThermalTick
-    card_cap : ndarray
-        Cap on the power of the cards.
-    overhead, exported : ndarray
-        Power of hosts and network; light that leaves through terminals.
-    absorbed : ndarray
-        Environmental heat absorbed by all surfaces, the part that becomes electricity included.
-    surface_exchange : ndarray
-        Heat that the radiator takes up from other surfaces of the module.
-    shadow_factor : ndarray
-        Power of the array over that without shadow on it [1].
-    margin : ndarray
-        See `twin.radiator_margin`.
-    """
-
-    point: ArrayPoint
-    array: ArrayFlows
-    flows: BusFlows
-    battery: BatteryStep
-    thermal: ThermalTick
-    card_cap: Array
-    overhead: Array
-    exported: Array
-    absorbed: Array
-    surface_exchange: Array
-    shadow_factor: Array
-    margin: Array
 
 
 @dataclass
@@ -246,6 +208,17 @@ class ModuleGroup:
         return pump.power(1.0, self.thermal.coolant_density) * (self.mass_flow / loop.mass_flow) ** 3
 
     @property
+    def supply_temperature(self) -> Array:
+        """Coolant temperature at the inlet of the cold plates now, (module,) [K]."""
+        return self.thermal.temperatures()["supply"]
+
+    @property
+    def supply_capacity(self) -> Array:
+        """Heat capacity of the coolant there, (module,) [J/K]."""
+        mass = (1.0 - PLATE_CONTENT) * self.design.coolant_loop.inventory_mass
+        return np.full(self.count, mass * self.thermal.coolant_specific_heat)
+
+    @property
     def overhead_power(self) -> float:
         """Power of hosts, memory and network per module [W]."""
         return self.design.racks.cards * self.design.racks.overhead_power
@@ -276,49 +249,58 @@ class ModuleGroup:
         """Power of the arrays over that without shadow on them."""
         return np.broadcast_to(faces.strings, faces.array_flux.shape)[self.sub_center]
 
-    def card_cap(self, env: TickEnvironment, point: ArrayPoint, relay: RelayTick) -> Array:
-        """Return the cap on the power of the cards of each module [W]: what bus, battery and policy leave them."""
-        d, temperature = self.design, self.temperature["battery"]
+    def power_outlook(self, env: TickEnvironment, point: ArrayPoint, relay: RelayTick) -> PowerOutlook:
+        """Return what arrays, batteries and loads bring to the bus before the cards run."""
+        d, temperature, racks = self.design, self.temperature["battery"], self.design.racks
         limits = battery.power_limits(self.battery, self.battery_state, temperature, env.dt)
-        demands = self.essential_demands(relay)
-        most = self.design.racks.cards * self.card.power_limit + self.overhead_power
-        idle = (
-            self.design.racks.cards * (self.card.resident_power + self.card.leakage_power)
-            + self.overhead_power
-        )
-        outlook = EclipseOutlook(
-            np.asarray(env.outlook.time_to_eclipse)[self.sub_center],
-            np.asarray(env.outlook.duration)[self.sub_center],
-        )
+        most = racks.cards * self.card.power_limit + self.overhead_power
+        idle = racks.cards * (self.card.resident_power + self.card.leakage_power) + self.overhead_power
         energy, full = (
             battery.deliverable_energy(self.battery, state, most, temperature)
             for state in (self.battery_state, self._full_battery())
         )
-        caps = compute_power_cap(
-            self.bus,
-            d.bus.eclipse_policy,
-            outlook,
-            BatteryOutlook(energy, full, limits.discharge, limits.charge),
-            point.power,
-            {**demands, "compute": np.full(self.count, most)},
-            idle,
+
+        def each(value: float) -> Array:
+            return np.full(self.count, value)
+
+        return PowerOutlook(
+            solar=point.power,
+            essential=self.essential_demands(relay),
+            most=each(most),
+            idle=each(idle),
+            overhead=each(self.overhead_power),
+            limit=each(np.inf if d.bus.power_cap is None else d.bus.power_cap),
+            time_to_eclipse=np.asarray(env.outlook.time_to_eclipse)[self.sub_center],
+            duration=np.asarray(env.outlook.duration)[self.sub_center],
+            energy=energy,
+            full_energy=full,
+            discharge=limits.discharge,
+            charge=limits.charge,
         )
-        # What the bus can carry at the very most, so that no card draws power that is not there.
-        reach = power_bus.dispatch(
-            self.bus,
-            point.power,
-            {**demands, "compute": np.full(self.count, 2.0 * most)},
-            limits.discharge,
-            limits.charge,
-        ).load_supplied["compute"]
-        cap = np.minimum(caps.now, reach)
-        if d.bus.power_cap is not None:
-            cap = np.minimum(cap, d.bus.power_cap - sum(demands.values()))
-        return np.maximum(cap - self.overhead_power, 0.0)
+
+    def card_cap(self, env: TickEnvironment, point: ArrayPoint, relay: RelayTick) -> Array:
+        """Return the cap on the power of the cards of each module on a bus of its own [W]."""
+        return self.power_outlook(env, point, relay).card_cap(self.bus, self.design.bus.eclipse_policy)
 
     def _full_battery(self) -> BatteryState:
         full = np.full(self.count, self.battery.state_of_charge_max)
         return BatteryState(full, np.zeros(self.count), self.battery_state.health)
+
+    def power_request(
+        self, env: TickEnvironment, point: ArrayPoint, cards: FleetTick, relay: RelayTick
+    ) -> PowerRequest:
+        """Return what arrays, batteries and loads bring to the bus once the cards have run."""
+        compute = cards.power[self.modules] + self._overhead(cards)
+        limits, reserve = (
+            battery.power_limits(self.battery, self.battery_state, self.temperature["battery"], env.dt, floor)
+            for floor in (None, 0.0)
+        )
+        demands = {**self.essential_demands(relay), "compute": compute}
+        return PowerRequest(point.power, demands, limits.discharge, limits.charge, reserve.discharge)
+
+    def _overhead(self, cards: FleetTick) -> Array:
+        """Power of the hosts: those of failed cards are off."""
+        return self.overhead_power * np.divide(cards.cards_running[self.modules], self.design.racks.cards)
 
     def advance(
         self,
@@ -328,32 +310,37 @@ class ModuleGroup:
         cap: Array,
         cards: FleetTick,
         relay: RelayTick,
+        flows: BusFlows | None = None,
+        loop_heat: Array | None = None,
     ) -> GroupTick:
-        """Dispatch the bus for the power that the cards drew, and advance batteries and temperatures."""
-        card_power, card_heat = cards.power[self.modules], cards.heat_to_coolant[self.modules]
-        running = np.divide(cards.cards_running[self.modules], self.design.racks.cards)
-        overhead = self.overhead_power * running
-        demands = {**self.essential_demands(relay), "compute": card_power + overhead}
-        temperature = self.temperature["battery"]
-        limits, reserve = (
-            battery.power_limits(self.battery, self.battery_state, temperature, env.dt, floor)
-            for floor in (None, 0.0)
-        )
-        flows = power_bus.dispatch(
-            self.bus, point.power, demands, limits.discharge, limits.charge, reserve.discharge
-        )
+        """Advance batteries and temperatures with the power that the cards drew.
+
+        Parameters
+        ----------
+        env, faces, point, cap, cards, relay
+            Of the tick.
+        flows : BusFlows, optional
+            Where the bus is shared (`twin.interconnect`); by default every module balances its own.
+        loop_heat : (module,) array, optional
+            Heat that the loops get from other modules [W].
+        """
+        if flows is None:
+            flows = self.power_request(env, point, cards, relay).dispatch(self.bus)
+        if loop_heat is None:
+            loop_heat = np.zeros(self.count)
+        card_heat, overhead = cards.heat_to_coolant[self.modules], self._overhead(cards)
         battery_step = battery.step(
             self.battery,
             self.battery_state,
             flows.battery_power,
-            temperature,
+            self.temperature["battery"],
             env.dt,
             state_of_charge_floor=0.0,
         )
         array = solar_array.draw_power(self.array, point, flows.solar_used)
         exported = flows.load_supplied["relay"] * relay.light_share[self.modules]
         surfaces = self.surfaces.heat(faces, self.temperature)
-        loads = self._loads(surfaces, flows, battery_step, array, card_heat + overhead, exported)
+        loads = self._loads(surfaces, flows, battery_step, array, card_heat + overhead, exported, loop_heat)
         thermal = self.thermal.step(loads, self.mass_flow, env.time, env.dt, env.jump)
         # What surfaces of the module take from each other neither came in nor left.
         thermal = replace(
@@ -372,6 +359,7 @@ class ModuleGroup:
             card_cap=cap,
             overhead=overhead,
             exported=exported,
+            loop_heat=loop_heat,
             absorbed=surfaces.absorbed + thermal.absorbed,
             surface_exchange=surfaces.gained_by_radiator,
             shadow_factor=self._strings(faces),
@@ -387,23 +375,20 @@ class ModuleGroup:
         array = solar_array.draw_power(self.array, point, flows.solar_used)
         heat = card_power + self.overhead_power
         surfaces = self.surfaces.heat(faces, self.temperature)
-        loads = self._loads(surfaces, flows, None, array, heat, zero)
+        loads = self._loads(surfaces, flows, None, array, heat, zero, zero)
         if self.view is not None:
             # The array is far from where it starts; what it gives others is that of its own balance.
             self._guess_array_temperature(loads)
             surfaces = self.surfaces.heat(faces, self.temperature)
-            loads = self._loads(surfaces, flows, None, array, heat, zero)
+            loads = self._loads(surfaces, flows, None, array, heat, zero, zero)
         self.thermal.settle(loads, self.mass_flow)
         now = self.thermal.temperatures()
         self.temperature = {place: now[place] for place in self.temperature}
 
     def _guess_array_temperature(self, loads: HeatLoads) -> None:
         """Put the arrays where both faces together radiate their heat."""
-        from solvers.constants import STEFAN_BOLTZMANN
-
-        gain = np.maximum(loads.nodes["array-front"] + loads.nodes["array-back"], 0.0)
         radiating = self.array.area * (self.array.front_emissivity + self._array_back[:, 1])
-        kelvin = (gain / (STEFAN_BOLTZMANN * radiating)) ** 0.25
+        kelvin = balance_temperature(loads.nodes["array-front"] + loads.nodes["array-back"], radiating)
         self.temperature |= {"array": kelvin, "array_back": kelvin}
 
     # -- heat -------------------------------------------------------------------------------------
@@ -416,40 +401,15 @@ class ModuleGroup:
         array: ArrayFlows,
         plate_heat: Array,
         exported: Array,
+        loop_heat: Array,
     ) -> HeatLoads:
         """Return the heat into the panels and every lumped node."""
-        losses = flows.losses
-        electronics = (
-            losses["solar_regulator"] + losses["battery_converter"] + losses["harness"] + array.harness_loss
-        )
-        electronics = (
-            electronics + flows.load_supplied["housekeeping"] + flows.load_supplied["relay"] - exported
-        )
-        if self.design.bus.conversion.card_supply_heat_to == "coolant":
-            plate_heat = plate_heat + losses["card_supply"]
-        else:
-            electronics = electronics + losses["card_supply"]
-        nodes = {
-            "array-front": surfaces.array_front - array.cell_power + array.diode_loss,
-            "array-back": surfaces.array_back,
-            "body": surfaces.body + electronics,
-            "battery": np.zeros(self.count) if battery_step is None else battery_step.heat,
-            "cold-plate": plate_heat,
-            "reservoir": flows.load_supplied["coolant_pump"],
-        }
-        return HeatLoads(surfaces.radiator_front, surfaces.radiator_back, nodes)
+        heat = np.zeros(self.count) if battery_step is None else battery_step.heat
+        where = self.design.bus.conversion.card_supply_heat_to
+        return heat_loads(surfaces, flows, array, heat, plate_heat, exported, loop_heat, where)
 
     def _margin(self, thermal: ThermalTick, surfaces: SurfaceHeat, dt: float) -> Array:
-        from solvers.constants import SPACE_TEMPERATURE, STEFAN_BOLTZMANN
-
-        loop, two_sided = self.design.coolant_loop, self.design.radiator.faces == "both"
-        front, back = surfaces.radiator_front, surfaces.radiator_back
-        absorbed = 0.5 * (front + back) if two_sided else front
-        emissivity = self._radiator_emittance * (1.0 - self.design.neighbour_view)
-        sink = (absorbed / (emissivity * STEFAN_BOLTZMANN) + SPACE_TEMPERATURE**4) ** 0.25
-        hot, outlet = thermal.temperatures["return"], thermal.temperatures["radiator_outlet"]
-        needed, used = radiator_use(loop.supply_temperature, hot, outlet, thermal.bypass_fraction, sink)
-        now = np.stack([needed, used, hot - thermal.temperatures["supply"], sink])
+        now = radiator_now(self.design, self._radiator_emittance, thermal, surfaces)
         if self.radiator_use is None:
             self.radiator_use = now
         # While the load swings, valve and panel lag each other: the margin is that of a mean.

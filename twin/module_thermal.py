@@ -71,6 +71,11 @@ class FullThermal:
         """Of the coolant at the supply temperature [kg/m³]."""
         return self.modules[0].density
 
+    @property
+    def coolant_specific_heat(self) -> float:
+        """Of the coolant at the supply temperature [J/kgK]."""
+        return self.modules[0].specific_heat
+
     def settle(self, loads: HeatLoads, mass_flow: Array) -> None:
         """Go to the steady state of constant loads."""
         for i, module in enumerate(self.modules):

@@ -20,6 +20,7 @@ from twin.case.workload import BaseJob
 from twin.case.workload import Job as CaseJob
 from twin.compute import CardFleet
 from twin.environment_track import EnvironmentTrack
+from twin.interconnect import Interconnect
 from twin.module_geometry import face_orientations
 from twin.module_group import ModuleGroup, ThermalModelMaker
 from twin.module_variation import ModuleVariation
@@ -55,6 +56,8 @@ class Plant:
         Failures and upsets of the cards.
     relay : RelayNetwork
         Terminals and what they point at.
+    interconnect : Interconnect
+        Buses and heat mains that modules share.
     """
 
     case: Case
@@ -67,6 +70,7 @@ class Plant:
     track: EnvironmentTrack
     events: PlantEvents
     relay: RelayNetwork
+    interconnect: Interconnect
 
     @property
     def sub_center_names(self) -> tuple[str, ...]:
@@ -183,6 +187,7 @@ class Plant:
                 component_models.outward_targets(case),
                 case.mission.seed,
             ),
+            interconnect=Interconnect.of_case(case, sub_center),
         )
 
 

@@ -149,6 +149,8 @@ def module_values(tick: Tick, plant: Plant) -> dict[str, Array]:
             "battery_soc": soc,
             "battery_margin": soc - each(lambda g, t: g.battery.state_of_charge_min),
             "absorbed_power": each(lambda g, t: t.absorbed),
+            "bus_exchange": each(lambda g, t: t.flows.exchange),
+            "loop_exchange": each(lambda g, t: t.loop_heat),
             "heat_rejected": each(lambda g, t: t.thermal.heat_rejected),
             "surface_exchange": each(lambda g, t: t.surface_exchange),
             "array_shadow_factor": each(lambda g, t: t.shadow_factor),
@@ -261,7 +263,8 @@ class Recorder:
             "electrical": "electrical_energy",
             "cards": "card_energy",
         }
-        ledger: dict[str, Any] = {booked[name]: value for name, value in tick.ledger.plant.items()}
+        sums = tick.ledger.plant
+        ledger: dict[str, Any] = {variable: sums[name] for name, variable in booked.items()}
         ledger["energy_residual"] = tick.ledger.plant_residual
         self._length, self._sums, self._orbit, self._tick = 0.0, {}, {}, None
         self._work = np.zeros((2, plant.modules))

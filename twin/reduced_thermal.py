@@ -140,6 +140,11 @@ class ReducedThermal:
         """Of the coolant at the supply temperature [kg/m³]."""
         return self.panel.coolant_density
 
+    @property
+    def coolant_specific_heat(self) -> float:
+        """Of the coolant at the supply temperature [J/kgK]."""
+        return self.panel.specific_heat
+
     # -- valve ------------------------------------------------------------------------------------
 
     def valve_target(self) -> Array:

@@ -125,6 +125,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "surface_exchange", "W", "heat the radiators take up from other surfaces of their modules", _ALL
     ),
+    Variable("bus_exchange", "W", "power a module gets from others on its bus", ("module",)),
+    Variable("loop_exchange", "W", "heat a module's coolant loop gets from those of others", ("module",)),
     Variable("array_shadow_factor", "1", "power of the solar array over that without shadow on it", _ALL),
     Variable("coolant_heat", "W", "heat given by the cards and plates to the coolant", _ALL),
     Variable("coolant_supply_temperature", "K", "coolant temperature at cold-plate inlet", _ALL, "point"),

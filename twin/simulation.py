@@ -15,11 +15,11 @@ from twin.card_events import jobs_of
 from twin.case import Case
 from twin.compute import FleetTick
 from twin.environment_track import FaceFluxes, TickEnvironment, mean_faces
+from twin.group_tick import GroupTick
 from twin.job_placement import JobPlacement
 from twin.job_work import JobWork
 from twin.ledger import Ledger
 from twin.link_routing import Router
-from twin.module_group import GroupTick
 from twin.plant import Plant
 from twin.relay_network import RelayTick
 from twin.work_limits import Traffic, WorkLimits, link_load, work_limits
@@ -115,13 +115,15 @@ class Simulation:
         plant, faces = self.plant, environment.faces
         relay = plant.relay.tick(environment.time, environment.dt)
         points = [group.array_point(f) for group, f in zip(plant.groups, faces)]
-        caps = [group.card_cap(environment, point, relay) for group, point in zip(plant.groups, points)]
+        caps = plant.interconnect.card_caps(plant.groups, environment, points, relay)
         self._strike(environment.time, environment.dt)
         self._place_jobs(environment.time, np.concatenate(caps))
         cards, limits, work = self._run_cards(environment, np.concatenate(caps), relay)
+        flows = plant.interconnect.dispatch(plant.groups, environment, points, cards, relay)
+        heat = plant.interconnect.loop_heat(plant.groups, environment.dt)
         groups = tuple(
-            group.advance(environment, f, point, cap, cards, relay)
-            for group, f, point, cap in zip(plant.groups, faces, points, caps)
+            group.advance(environment, f, point, cap, cards, relay, flow, q)
+            for group, f, point, cap, flow, q in zip(plant.groups, faces, points, caps, flows, heat)
         )
         self._book(environment.dt, groups, cards)
         return Tick(
@@ -184,6 +186,7 @@ class Simulation:
             self.ledger.book(
                 at,
                 absorbed=dt * done.absorbed,
+                received=dt * (done.flows.exchange + done.loop_heat),
                 emitted=dt * done.thermal.emitted,
                 exported=dt * done.exported,
                 stored=done.thermal.stored + cards.stored_energy_change[at],

@@ -15,7 +15,7 @@ from twin.case.components import EnvironmentSet
 from twin.case.errors import CaseError
 from twin.case.library import SHIPPED_LIBRARY, Library
 from twin.case.loading import Loaded, load_tree, tree_from_plain
-from twin.case.mission import Mission, Numerics, OrbitChoice, SubCenter
+from twin.case.mission import Interconnect, Mission, Numerics, OrbitChoice, SubCenter
 from twin.case.module_class import ModuleClass
 from twin.case.sizing import Sizing
 from twin.case.structure import shape_of
@@ -54,6 +54,8 @@ class Case(Model):
     """Parts of the plant."""
     module_classes: dict[str, ModuleClass] = Field(min_length=1)
     """Designs of modules by name."""
+    interconnect: Interconnect = Interconnect()
+    """Buses and coolant loops that modules share."""
     workload: Workload = Workload()
     """What the cards do."""
     reliability: Reliability | None = None

@@ -47,7 +47,19 @@ Found = Iterator[_Contradiction]
 
 def contradictions(case: Case, tree: Node) -> list[CaseError]:
     """List all contradictions, each where the case itself, not one that it extends, has a part in it."""
-    checks = (_names, _references, _files, _jobs, _coolant, _battery, _caps, _links, _dose, _steps)
+    checks = (
+        _names,
+        _references,
+        _files,
+        _jobs,
+        _coolant,
+        _battery,
+        _caps,
+        _shared_bus,
+        _links,
+        _dose,
+        _steps,
+    )
     return [_located(found, tree) for check in checks for found in check(case)]
 
 
@@ -329,6 +341,38 @@ def _caps(case: Case) -> Found:
                 f"at least {POWER.format(math.ceil(floor))}",
                 also=(("module_classes", name, "racks", "cards"),),
             )
+
+
+def _shared_bus(case: Case) -> Found:
+    chosen, here = case.interconnect.bus, ("interconnect", "bus")
+    if chosen == "module" or not _classes_known(case):
+        return
+    used = list(dict.fromkeys(group.class_ for center in case.sub_centers for group in center.modules))
+    first = case.module_classes[used[0]].bus
+    for name in used[1:]:
+        bus = case.module_classes[name].bus
+        if (bus.conversion, bus.voltage, bus.eclipse_policy) != (
+            first.conversion,
+            first.voltage,
+            first.eclipse_policy,
+        ):
+            yield _Contradiction(
+                here,
+                f"puts modules on one bus whose buses differ: classes {used[0]} and {name}",
+                "classes with the same bus.voltage, bus.conversion and bus.eclipse_policy",
+                "or interconnect.bus: module",
+                also=(("module_classes", name, "bus"),),
+            )
+            return
+    phases = {center.phase for center in case.sub_centers}
+    if chosen == "plant" and len(phases) > 1:
+        yield _Contradiction(
+            here,
+            "puts sub-centers on one bus that fly apart from each other: their phases differ",
+            "sub_center",
+            "or the same phase for all sub-centers",
+            also=(("sub_centers",),),
+        )
 
 
 def _steps(case: Case) -> Found:

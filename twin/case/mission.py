@@ -11,6 +11,7 @@ from twin.case.types import (
     DURATION,
     LENGTH,
     Angle,
+    Conductance,
     Count,
     DurationOrOrbits,
     Instant,
@@ -22,7 +23,7 @@ from twin.case.types import (
 
 Age = Annotated[float, DURATION.at_least("0 s").such_as("5 yr")]
 
-__all__ = ["Mission", "ModuleGroup", "Numerics", "OrbitChoice", "SubCenter"]
+__all__ = ["Interconnect", "Mission", "ModuleGroup", "Numerics", "OrbitChoice", "SubCenter"]
 
 
 class Mission(Model):
@@ -124,6 +125,15 @@ class SubCenter(Model):
     def module_count(self) -> int:
         """Modules of all classes."""
         return sum(group.count for group in self.modules)
+
+
+class Interconnect(Model):
+    """What modules share. By default each has its own bus and its own coolant loop."""
+
+    bus: Literal["module", "sub_center", "plant"] = "module"
+    """Whose arrays, batteries and loads are on one bus; the cables between modules are taken as free of loss."""
+    loop_conductance: Conductance = as_written("0 W/K")
+    """Of an exchanger in the supply line of every module, to a heat main of its sub-center; 0: none."""
 
 
 class Numerics(Model):

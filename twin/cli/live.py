@@ -89,12 +89,14 @@ def live(
         os.environ.setdefault(name, "1")
     from twin.case import Case
     from twin.cli.run import seconds
+    from twin.interconnect import Interconnect
     from twin.live.settings import LiveSettings
     from twin.telemetry import parse_endpoint
 
     if workers and scheduler:
         raise BadInput("--workers and --scheduler: give one of them")
     loaded = Case.load(case, [*(set_ or ()), "numerics.thermal=reduced"])
+    Interconnect.require_none(loaded, "twin live")
     settings = LiveSettings(
         members=members,
         step=seconds("--step", step),

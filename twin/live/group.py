@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from solvers.reduced import NODES
 from twin.environment_track import TickEnvironment
 from twin.group_thermal import VALVE_LIMIT
-from twin.module_group import GroupTick, ModuleGroup
+from twin.group_tick import GroupTick
+from twin.module_group import ModuleGroup
 from twin.radiator_margin import radiator_margin
 from twin.reduced_thermal import ReducedThermal
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from twin import component_models
 from twin.assimilation import BoundedParameters
 from twin.environment_track import EnvironmentTrack, FaceFluxes, TickEnvironment, mean_faces
+from twin.group_tick import GroupTick
 from twin.live.group import EnsembleGroup, MeasuredCards, MeasuredRelay, PanelMaker
-from twin.module_group import GroupTick
 from twin.plant import module_view, reference_orbit
 
 if TYPE_CHECKING:

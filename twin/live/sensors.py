@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from twin.group_tick import GroupTick
     from twin.live.group import EnsembleGroup
-    from twin.module_group import GroupTick
     from twin.telemetry.dictionary import Dictionary
 
 Array = NDArray[np.float64]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from twin.case import Case
 from twin.errors import RunFailed
+from twin.interconnect import Interconnect
 from twin.plant import reference_orbit
 from twin.sizing.design_case import DesignCase
 from twin.sizing.margins import MarginPolicy, margin_policy
@@ -159,7 +160,7 @@ def size(
     Raises
     ------
     BadInput
-        If a distribution leaves what is physical.
+        If a distribution leaves what is physical, or modules share buses or loops.
     RunFailed
         If no area meets the requirement; names the binding constraint.
 
@@ -170,6 +171,7 @@ def size(
     """
     choice, at = options or SizingOptions(), place or Workers()
     tell = watch or (lambda what, share: None)
+    Interconnect.require_none(case, "twin size")
     check_bounds(case)
     trained = panels or Panels()
     # Training is done here, once: workers find the panels loaded.
