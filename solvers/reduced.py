@@ -1,38 +1,24 @@
-"""Reduced models of radiator panels and their coolant loops: POD-Galerkin with hyper-reduced radiation, in batches.
+"""Coolant loops around reduced radiator panels, in batches.
 
-A panel with its tubes has the discrete balance
-
-    C dT/dt = f − ε R(T) − A(ṁ, T_in) T + ṁc·b·T_return
-
-(T: nodes of the panel and of the coolant in it). With few modes, T = V q and VᵀCV = 1, Galerkin's projection keeps what
-the full model has: A + Aᵀ is positive semidefinite, so nothing grows; R is sampled with weights of 0 or more, so it
-stays monotone; and the constant vector is a mode, so that one of the equations *is* the heat balance and the ledger
-closes to rounding. A depends on the flow and the inlet temperature through a table of matrices, interpolated with
-weights that sum to one, which keeps all this.
-
-The rest of the loop (reservoir, cold plate, body, battery, solar wing) is small and is not reduced at all.
-`solvers.reduced_training` makes the panels; nothing here needs dolfinx.
+The panels are those of `solvers.reduced_panel`; the rest of a loop (reservoir, cold plate, body, battery, solar wing)
+is small and is not reduced at all. `solvers.reduced_training` makes the panels; nothing here needs dolfinx.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from solvers import loop_kernels
 from solvers import reduced_kernels as kernels
-from solvers.constants import SPACE_TEMPERATURE, STEFAN_BOLTZMANN
+from solvers.constants import STEFAN_BOLTZMANN
 from solvers.errors import ConvergenceError, ModelError
+from solvers.lane_blocks import from_blocks, threads, to_blocks
+from solvers.reduced_lanes import LANES
+from solvers.reduced_panel import ReducedPanel
 
 Array = NDArray[np.float64]
 
@@ -40,270 +26,6 @@ NODES = ("reservoir", "plate-outlet", "return", "cold-plate", "body", "battery",
 """Nodes of a loop in the order of its state."""
 
 _PLACES = ("inlet", "outlet", "mean")
-
-FORMAT = 2
-"""Changes when the numbers in a stored model change their meaning."""
-
-
-class OutsideTraining(ModelError):
-    """A reduced model was asked for what it was not trained for; the message names the parameter.
-
-    Parameters
-    ----------
-    message : str
-    parameter : str
-        Of `Box`.
-    modules : (k,) int array
-        Modules outside its range.
-    """
-
-    def __init__(self, message: str, parameter: str, modules: NDArray[np.int64]):
-        super().__init__(message)
-        self.parameter, self.modules = parameter, modules
-
-
-@dataclass(frozen=True)
-class Box:
-    """Range in which a reduced panel was trained; each (lowest, highest).
-
-    Attributes
-    ----------
-    absorbed : (float, float)
-        Absorbed flux of both faces together [W/m²].
-    emissivity : (float, float)
-        Times the view to space.
-    mass_flow : (float, float)
-        Through a panel [kg/s].
-    inlet_temperature : (float, float)
-        Of the coolant [K].
-    """
-
-    absorbed: tuple[float, float]
-    emissivity: tuple[float, float]
-    mass_flow: tuple[float, float]
-    inlet_temperature: tuple[float, float]
-
-    def check(self, name: str, values: ArrayLike, unit: str) -> None:
-        """Refuse values outside the range of a parameter.
-
-        Raises
-        ------
-        OutsideTraining
-            Names the parameter, the module, its value and the range.
-        """
-        low, high = getattr(self, name)
-        each = np.atleast_1d(np.asarray(values, dtype=float))
-        slack = 1e-4 * (high - low)
-        fits = (each >= low - slack) & (each <= high + slack)
-        if fits.all():
-            return
-        outside = np.flatnonzero(~fits)
-        bad = int(outside[0])
-        others = f" (and {outside.size - 1} more modules)" if outside.size > 1 else ""
-        raise OutsideTraining(
-            f"reduced model: {name.replace('_', ' ')} of module {bad} is {each[bad]:.6g} {unit}, outside the "
-            f"{low:.6g} to {high:.6g} {unit} it was trained for{others}; run the full model (thermal: full) or train "
-            "a wider range",
-            name,
-            outside,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Regime:
-    """Modes and operators of a panel for a range of flows.
-
-    Attributes
-    ----------
-    flows : (float, float)
-        Mass flow through the panel in which it holds [kg/s].
-    basis : (n, r) array
-        Modes at the nodes of the panel, in mesh numbering; orthonormal in the heat capacity.
-    fluid_basis : (f, r) array
-        Modes at the fluid nodes of the tubes.
-    flow, temperature : (a,), (b,) arrays
-        Grid of the operators: mass flow over relative viscosity [kg/s] and inlet temperature [K].
-    viscosity : (b,) array
-        Relative viscosity at the temperatures of the grid.
-    coefficients, terms : (a, b, k), (k, r, r) arrays
-        A = Σₖ coefficientₖ·termₖ [1/s, in the units of the modes].
-    samples : (s,) int array
-        Nodes at which radiation is evaluated.
-    weights : (s,) array
-    extremes : (e,) int array
-        Nodes among which the coldest and the hottest are found.
-    inlet, outlet : int
-        Fluid nodes where the coolant enters and leaves.
-    errors : (3,) array
-        Relative errors of the operators between points of the table and of the training integrals of radiation, and
-        error of the training snapshots on the modes [K].
-    """
-
-    flows: Array
-    basis: Array
-    fluid_basis: Array
-    flow: Array
-    temperature: Array
-    viscosity: Array
-    coefficients: Array
-    terms: Array
-    samples: NDArray[np.int64]
-    weights: Array
-    extremes: NDArray[np.int64]
-    inlet: int
-    outlet: int
-    errors: Array
-
-    @property
-    def modes(self) -> int:
-        """Number of modes."""
-        return self.basis.shape[1]
-
-
-@dataclass(frozen=True, eq=False)
-class ReducedPanel:
-    """A radiator panel with its tubes, reduced.
-
-    Attributes
-    ----------
-    regimes : tuple of Regime
-        By rising flow; they overlap. Where two hold up to the same flow, the first has more modes: loops that come into
-        its range take it, and pass on to the other when that holds them as well.
-    capacity, fluid_capacity : (n,), (f,) arrays
-        [J/K].
-    area : (n,) array
-        Of one face [m²].
-    faces : int
-        Faces that radiate.
-    specific_heat, coolant_density : float
-        Of the coolant [J/kgK, kg/m³].
-    liquid_range : (float, float)
-        Freezing and boiling temperature of the coolant [K].
-    box : Box
-    calm : float
-        Error up to which a loop passes on to fewer modes [K].
-    certificate : mapping
-        Errors against the full model; see `twin.reduced_training`.
-    """
-
-    regimes: tuple[Regime, ...]
-    capacity: Array
-    fluid_capacity: Array
-    area: Array
-    faces: int
-    specific_heat: float
-    coolant_density: float
-    liquid_range: tuple[float, float]
-    box: Box
-    calm: float = 0.06
-    certificate: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def modes(self) -> int:
-        """Largest number of modes of a regime."""
-        return max(regime.modes for regime in self.regimes)
-
-    @cached_property
-    def transfers(self) -> dict[tuple[int, int], Array]:
-        """Modes of one regime from those of another, (to, from) → (r_to, r_from); the heat stored stays the same."""
-        return {
-            (i, j): a.basis.T @ (self.capacity[:, None] * b.basis)
-            + a.fluid_basis.T @ (self.fluid_capacity[:, None] * b.fluid_basis)
-            for i, a in enumerate(self.regimes)
-            for j, b in enumerate(self.regimes)
-            if i != j
-        }
-
-    @property
-    def calmer(self) -> list[tuple[int, int]]:
-        """Pairs of regimes that hold for some of the same flows, from many modes to few."""
-        ends = [float(regime.flows[1]) for regime in self.regimes]
-        steady = [i for i in range(1, len(ends)) if ends[i] == ends[i - 1]]
-        return [(k, i) for i in steady for k in range(i) if ends[k] > self.regimes[i].flows[0]]
-
-    def regime_of(self, flow: Array, now: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the regime for flows [kg/s]: the present one as long as it holds, else the first that does."""
-        low, high = np.array([regime.flows for regime in self.regimes]).T
-        found = now.copy()
-        leaving = np.flatnonzero((flow < low[now]) | (flow > high[now]))
-        rate = flow[leaving, None]
-        fits = (rate >= low) & (rate <= high)
-        # Valves may be beyond all of them on the way to a steady state.
-        beyond = np.where(flow[leaving] > high[-1], len(low) - 1, 0)
-        found[leaving] = np.where(fits.any(axis=1), np.argmax(fits, axis=1), beyond)
-        return found
-
-    def operators(self, number: int) -> kernels.Operators:
-        """Return the arrays of a regime that the kernels work on."""
-        r, at = self.regimes[number], self.regimes[number].samples
-        emission = STEFAN_BOLTZMANN * self.faces * r.weights * self.area[at]
-        rows = np.ascontiguousarray(r.basis[at])
-        # The linear part of radiation is exact: with all nodes.
-        slope = STEFAN_BOLTZMANN * self.faces * r.basis.T @ (self.area[:, None] * r.basis)
-        fill = np.zeros((-(len(r.terms) + 1) % 4, *slope.shape))
-        terms = np.concatenate([r.terms, slope[None], fill])
-        return kernels.Operators(
-            flow=r.flow * self.specific_heat,
-            temperature=np.ascontiguousarray(r.temperature),
-            viscosity=np.ascontiguousarray(r.viscosity),
-            coefficients=np.ascontiguousarray(r.coefficients),
-            terms=np.ascontiguousarray(np.moveaxis(terms, 0, -1)),
-            samples=rows,
-            emission=emission,
-            emission_rows=np.repeat(emission, kernels.LANES),
-            emission_total=STEFAN_BOLTZMANN * self.faces * float(self.area.sum()),
-            inlet=np.ascontiguousarray(r.fluid_basis[r.inlet]),
-            outlet=np.ascontiguousarray(r.fluid_basis[r.outlet]),
-            load=self.area @ r.basis,
-            glow=STEFAN_BOLTZMANN * self.faces * (self.area @ r.basis),
-            sink=SPACE_TEMPERATURE**4,
-        )
-
-    def project(self, panel: Array, fluid: Array, number: int) -> Array:
-        """Return the modes of temperatures in a regime: the projection that keeps the heat stored, shape (r,)."""
-        r = self.regimes[number]
-        return (self.capacity * panel) @ r.basis + (self.fluid_capacity * fluid) @ r.fluid_basis
-
-    def save(self, path: Path) -> None:
-        """Write to a file, aside first, so that no reader sees half of it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {name: getattr(self, name) for name in ("capacity", "fluid_capacity", "area")}
-        for k, regime in enumerate(self.regimes):
-            arrays |= {f"{k}/{f.name}": np.asarray(getattr(regime, f.name)) for f in fields(regime)}
-        notes = {"format": FORMAT, "regimes": len(self.regimes), "box": asdict(self.box)}
-        for name in ("faces", "specific_heat", "coolant_density", "liquid_range", "calm"):
-            notes[name] = getattr(self, name)
-        notes["certificate"] = dict(self.certificate)
-        handle, aside = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, notes=np.array(json.dumps(notes)), **arrays)
-            Path(aside).replace(path)
-        finally:
-            Path(aside).unlink(missing_ok=True)
-
-    @classmethod
-    def load(cls, path: Path) -> ReducedPanel:
-        """Read from a file.
-
-        Raises
-        ------
-        ModelError
-            For a file of another format.
-        """
-        with np.load(path) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        notes = json.loads(str(arrays.pop("notes")))
-        if notes.pop("format") != FORMAT:
-            raise ModelError(f"{path}: reduced model of another format; delete it, and it is trained anew")
-        box = Box(**{name: tuple(values) for name, values in notes.pop("box").items()})
-        notes["liquid_range"] = tuple(notes["liquid_range"])
-        regimes = []
-        for k in range(notes.pop("regimes")):
-            own = {f.name: arrays.pop(f"{k}/{f.name}") for f in fields(Regime)}
-            own |= {name: int(own[name]) for name in ("inlet", "outlet")}
-            regimes.append(Regime(**own))
-        return cls(regimes=tuple(regimes), **arrays, **notes, box=box)
 
 
 @dataclass(frozen=True, eq=False)
@@ -345,7 +67,7 @@ class LoopParameters:
     def table(self) -> Array:
         """Return the parameters as the kernels want them, shape (N, PARAMETERS)."""
         rows = [np.asarray(getattr(self, f.name), dtype=float) for f in fields(self)]
-        for number in (kernels.BODY_EMISSION, kernels.FRONT_EMISSION, kernels.BACK_EMISSION):
+        for number in (loop_kernels.BODY_EMISSION, loop_kernels.FRONT_EMISSION, loop_kernels.BACK_EMISSION):
             rows[number] = STEFAN_BOLTZMANN * rows[number]
         return np.stack(np.broadcast_arrays(*rows), axis=1)
 
@@ -416,7 +138,7 @@ class ReducedLoops:
         self.modes[:, : panel.regimes[last].modes] = np.multiply.outer(
             self._each(temperature), self._ones[last]
         )
-        self.nodes = np.repeat(self._each(temperature)[:, None], kernels.NODES, axis=1)
+        self.nodes = np.repeat(self._each(temperature)[:, None], loop_kernels.NODES, axis=1)
 
     def vary(self, loops: LoopParameters) -> None:
         """Give the loops other parameters; their temperatures stay.
@@ -427,9 +149,9 @@ class ReducedLoops:
             If an emissivity lies outside the training range; nothing is changed.
         """
         table = loops.table()
-        self.panel.box.check("emissivity", table[:, kernels.EMISSIVITY], "")
+        self.panel.box.check("emissivity", table[:, loop_kernels.EMISSIVITY], "")
         self._table, self.count = table, len(table)
-        self.panels = table[:, kernels.PANELS]
+        self.panels = table[:, loop_kernels.PANELS]
         self._storage = self._storage_weights()
 
     def _left_behind(self, busy: int, calm: int) -> Array:
@@ -445,15 +167,15 @@ class ReducedLoops:
 
     def _storage_weights(self) -> Array:
         """Heat stored per kelvin of the nodes, shape (N, NODES) [J/K]; the panels are counted apart."""
-        table, weights = self._table, np.zeros((self.count, kernels.NODES))
+        table, weights = self._table, np.zeros((self.count, loop_kernels.NODES))
         for node, row, share in (
-            (kernels.RESERVOIR, kernels.RESERVOIR_CAPACITY, 1.0),
-            (kernels.PLATE_OUTLET, kernels.OUTLET_CAPACITY, 1.0),
-            (kernels.PLATE, kernels.PLATE_CAPACITY, 1.0),
-            (kernels.BODY, kernels.BODY_CAPACITY, 1.0),
-            (kernels.BATTERY, kernels.BATTERY_CAPACITY, 1.0),
-            (kernels.ARRAY_FRONT, kernels.ARRAY_CAPACITY, 0.5),
-            (kernels.ARRAY_BACK, kernels.ARRAY_CAPACITY, 0.5),
+            (loop_kernels.RESERVOIR, loop_kernels.RESERVOIR_CAPACITY, 1.0),
+            (loop_kernels.PLATE_OUTLET, loop_kernels.OUTLET_CAPACITY, 1.0),
+            (loop_kernels.PLATE, loop_kernels.PLATE_CAPACITY, 1.0),
+            (loop_kernels.BODY, loop_kernels.BODY_CAPACITY, 1.0),
+            (loop_kernels.BATTERY, loop_kernels.BATTERY_CAPACITY, 1.0),
+            (loop_kernels.ARRAY_FRONT, loop_kernels.ARRAY_CAPACITY, 0.5),
+            (loop_kernels.ARRAY_BACK, loop_kernels.ARRAY_CAPACITY, 0.5),
         ):
             weights[:, node] = share * table[:, row]
         return weights
@@ -464,11 +186,11 @@ class ReducedLoops:
 
     def _state_of(self, number: int, at: NDArray[np.int64]) -> Array:
         count = self.panel.regimes[number].modes
-        return _to_blocks(np.concatenate([self.modes[at, :count], self.nodes[at]], axis=1))
+        return to_blocks(np.concatenate([self.modes[at, :count], self.nodes[at]], axis=1))
 
     def _take_back(self, number: int, at: NDArray[np.int64], state: Array) -> None:
         count = self.panel.regimes[number].modes
-        values = _from_blocks(state, at.size)
+        values = from_blocks(state, at.size)
         self.modes[at, :count], self.nodes[at] = values[:, :count], values[:, count:]
 
     def _choose_regimes(self, flow: Array) -> None:
@@ -479,11 +201,11 @@ class ReducedLoops:
             at = np.flatnonzero((self.regime == busy) & (flow >= low) & (flow <= high))
             if not at.size:
                 continue
-            before = _to_blocks(self.modes[at, : left.shape[1]])
-            errors = np.empty((len(before), left.shape[0], kernels.LANES))
+            before = to_blocks(self.modes[at, : left.shape[1]])
+            errors = np.empty((len(before), left.shape[0], LANES))
             kernels.transfer(left, before, errors)
             new = self.regime.copy()
-            new[at[np.abs(_from_blocks(errors, at.size)).max(axis=1) <= self.panel.calm]] = calm
+            new[at[np.abs(from_blocks(errors, at.size)).max(axis=1) <= self.panel.calm]] = calm
             self._pass_on(new)
 
     def _pass_on(self, new: NDArray[np.int64]) -> None:
@@ -492,11 +214,11 @@ class ReducedLoops:
         for old, now in np.unique(pairs, axis=0):
             at = leaving[(pairs[:, 0] == old) & (pairs[:, 1] == now)]
             transfer = self.panel.transfers[int(now), int(old)]
-            before = _to_blocks(self.modes[at, : transfer.shape[1]])
-            moved = np.empty((len(before), transfer.shape[0], kernels.LANES))
+            before = to_blocks(self.modes[at, : transfer.shape[1]])
+            moved = np.empty((len(before), transfer.shape[0], LANES))
             kernels.transfer(np.ascontiguousarray(transfer), before, moved)
             self.modes[at] = 0.0
-            self.modes[at, : transfer.shape[0]] = _from_blocks(moved, at.size)
+            self.modes[at, : transfer.shape[0]] = from_blocks(moved, at.size)
         self.regime = new
 
     # -- state ------------------------------------------------------------------------------------
@@ -543,10 +265,10 @@ class ReducedLoops:
         found = np.empty((5, self.count))
         for number, at in self._members():
             state = self._state_of(number, at)
-            values = np.empty((len(state), 5, kernels.LANES))
-            with _threads(len(state)):
+            values = np.empty((len(state), 5, LANES))
+            with threads(len(state)):
                 kernels.observe(self._rows[number], self._candidates[number], state, values)
-            found[:, at] = _from_blocks(values, at.size).T
+            found[:, at] = from_blocks(values, at.size).T
         return dict(zip((*_PLACES, "min", "max"), found))
 
     # -- running ----------------------------------------------------------------------------------
@@ -556,7 +278,7 @@ class ReducedLoops:
     ) -> tuple[Array, ...]:
         flux, rate, past = self._each(absorbed), self._each(mass_flow), self._each(bypass)
         self._choose_regimes(rate * (1.0 - past) / self.panels)
-        nodes = np.zeros((self.count, kernels.NODES))
+        nodes = np.zeros((self.count, loop_kernels.NODES))
         for name, values in heat.items():
             nodes[:, NODES.index(name)] = values
         return nodes, flux, rate * self.panel.specific_heat, past, self.place("inlet")
@@ -610,21 +332,21 @@ class ReducedLoops:
         self.check(absorbed, mass_flow, bypass)
         inputs = self._inputs(heat, absorbed, mass_flow, bypass)
         before = self._heat_content()
-        rows = np.empty((kernels.ACCOUNTS, self.count))
+        rows = np.empty((loop_kernels.ACCOUNTS, self.count))
         for number, at in self._members():
             state = self._state_of(number, at)
-            account = np.empty((len(state), kernels.ACCOUNTS, kernels.LANES))
-            blocks = [_to_blocks(values[at]) for values in inputs]
-            with _threads(len(state)):
+            account = np.empty((len(state), loop_kernels.ACCOUNTS, LANES))
+            blocks = [to_blocks(values[at]) for values in inputs]
+            with threads(len(state)):
                 kernels.advance_loops(
-                    self._operators[number], _to_blocks(self._table[at]), state, *blocks, dt, account
+                    self._operators[number], to_blocks(self._table[at]), state, *blocks, dt, account
                 )
             self._take_back(number, at, state)
-            rows[:, at] = _from_blocks(account, at.size).T
-        _check(rows[kernels.LEFT], "step")
+            rows[:, at] = from_blocks(account, at.size).T
+        _check(rows[loop_kernels.LEFT], "step")
         return LoopAccount(
-            rows[kernels.EMITTED], rows[kernels.NODE_EMITTED], rows[kernels.COOLANT_HEAT],
-            self._heat_content() - before, rows[kernels.ITERATIONS],
+            rows[loop_kernels.EMITTED], rows[loop_kernels.NODE_EMITTED], rows[loop_kernels.COOLANT_HEAT],
+            self._heat_content() - before, rows[loop_kernels.ITERATIONS],
         )  # fmt: skip
 
     def settle(
@@ -645,14 +367,14 @@ class ReducedLoops:
             if not at.size:
                 continue
             state = self._state_of(number, at)
-            account = np.zeros((len(state), kernels.ACCOUNTS, kernels.LANES))
-            blocks = [_to_blocks(values[at]) for values in inputs]
-            with _threads(len(state)):
+            account = np.zeros((len(state), loop_kernels.ACCOUNTS, LANES))
+            blocks = [to_blocks(values[at]) for values in inputs]
+            with threads(len(state)):
                 kernels.settle_loops(
-                    self._operators[number], _to_blocks(self._table[at]), state, *blocks, account
+                    self._operators[number], to_blocks(self._table[at]), state, *blocks, account
                 )
             self._take_back(number, at, state)
-            _check(_from_blocks(account, at.size)[:, kernels.LEFT], "steady state")
+            _check(from_blocks(account, at.size)[:, loop_kernels.LEFT], "steady state")
 
     def _heat_content(self) -> Array:
         """Heat stored, from a reference that drops out of differences [J]."""
@@ -662,32 +384,6 @@ class ReducedLoops:
             one = self._ones[number]
             content[at] += self.panels[at] * np.sum(self.modes[at, : one.size] * one, axis=1)
         return content
-
-
-@contextmanager
-def _threads(blocks: int) -> Iterator[None]:
-    """Use no more threads than there is work for: waking them costs as much as some blocks."""
-    most = numba.get_num_threads()
-    numba.set_num_threads(max(1, min(most, blocks // 8)))
-    try:
-        yield
-    finally:
-        numba.set_num_threads(most)
-
-
-def _to_blocks(values: Array) -> Array:
-    """(N,) or (N, k) → (block, LANES) or (block, k, LANES); the last loop fills the last block."""
-    lanes, count = kernels.LANES, len(values)
-    missing = -count % lanes
-    if missing:
-        values = np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
-    if values.ndim == 1:
-        return np.ascontiguousarray(values.reshape(-1, lanes))
-    return np.ascontiguousarray(values.reshape(-1, lanes, values.shape[1]).transpose(0, 2, 1))
-
-
-def _from_blocks(values: Array, count: int) -> Array:
-    return values.transpose(0, 2, 1).reshape(-1, values.shape[1])[:count]
 
 
 def _check(left: Array, what: str) -> None:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from solvers.errors import ModelError
 from solvers.hyper_reduction import sample_radiation
-from solvers.reduced import Box, ReducedPanel, Regime
 from solvers.reduced_full import FullPanel, carried_matrix, exchange_matrices
 from solvers.reduced_modes import Snapshots, modes_of
+from solvers.reduced_panel import Box, ReducedPanel, Regime
 from solvers.reduced_tables import Table, separate, tabulate
 
 Array = NDArray[np.float64]

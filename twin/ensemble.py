@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.reduced import ReducedPanel
+from solvers.reduced_panel import ReducedPanel
 from twin import component_models
 from twin.card_model import leakage_power
 from twin.case import Case

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from solvers.reduced import OutsideTraining
+from solvers.reduced_panel import OutsideTraining
 from twin.group_thermal import HeatLoads, ThermalTick
 from twin.reduced_thermal import ReducedThermal
 

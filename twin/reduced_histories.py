@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.constants import STEFAN_BOLTZMANN
-from solvers.reduced import NODES, Box
+from solvers.reduced import NODES
+from solvers.reduced_panel import Box
 from twin.module_parameters import ThermalParameters
 from twin.module_thermal import VALVE_LIMIT, HeatLoads
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.constants import SPACE_TEMPERATURE
-from solvers.reduced import NODES, ReducedPanel
+from solvers.reduced import NODES
+from solvers.reduced_panel import ReducedPanel
 from twin.errors import RunFailed
 from twin.module_parameters import ThermalParameters
 from twin.reduced_histories import LoadHistory

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from solvers.reduced import ReducedLoops, ReducedPanel
+from solvers.reduced import ReducedLoops
+from solvers.reduced_panel import ReducedPanel
 from twin.errors import BadInput
 from twin.group_thermal import VALVE_LIMIT, VALVE_TIME, HeatLoads, ThermalTick
 from twin.module_parameters import ThermalParameters

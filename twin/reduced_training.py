@@ -19,7 +19,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from solvers.reduced import FORMAT, NODES, ReducedPanel
+from solvers.reduced import NODES
+from solvers.reduced_panel import FORMAT, ReducedPanel
 from twin.module_parameters import ThermalParameters
 from twin.module_thermal import HALF_RISE, PLATE_CONTENT, VALVE_LIMIT, VALVE_TIME, HeatLoads
 from twin.reduced_histories import (

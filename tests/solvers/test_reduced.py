@@ -10,9 +10,9 @@ from scipy.optimize import nnls
 
 from solvers.errors import ConvergenceError
 from solvers.hyper_reduction import nonnegative_weights, sample_radiation
-from solvers.reduced import Box, OutsideTraining
 from solvers.reduced_lanes import LANES, combine, factorize, gather, scatter, substitute
 from solvers.reduced_modes import modes_of
+from solvers.reduced_panel import Box, OutsideTraining
 from solvers.reduced_tables import separate, tabulate
 from solvers.reduced_training import regime_flows
 

@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("dolfinx")
 
-from solvers.reduced import NODES, OutsideTraining, ReducedPanel
+from solvers.reduced import NODES
+from solvers.reduced_panel import OutsideTraining, ReducedPanel
 from solvers.reduced_training import ReductionSettings
 from twin import component_models, reduced_runs, reduced_training
 from twin.errors import BadInput
@@ -456,7 +457,7 @@ def test_trained_model_needs_no_finite_elements(panel, folder):
         "import sys\n"
         "for name in ('dolfinx', 'petsc4py', 'mpi4py'): sys.modules[name] = None\n"
         "from pathlib import Path\n"
-        "from solvers.reduced import ReducedPanel\n"
+        "from solvers.reduced_panel import ReducedPanel\n"
         "import twin.reduced_thermal, twin.reduced_training\n"
         f"print(ReducedPanel.load(Path({str(path)!r})).modes)\n"
     )

@@ -18,7 +18,7 @@ from twin.radiator_margin import radiator_margin
 from twin.reduced_thermal import ReducedThermal
 
 if TYPE_CHECKING:
-    from solvers.reduced import ReducedPanel
+    from solvers.reduced_panel import ReducedPanel
     from twin.case.module_class import ModuleClass
     from twin.compute import FleetTick
     from twin.module_parameters import ThermalParameters

@@ -28,7 +28,7 @@ from twin.live.report import CycleReport
 from twin.live.settings import LiveSettings
 
 if TYPE_CHECKING:
-    from solvers.reduced import ReducedPanel
+    from solvers.reduced_panel import ReducedPanel
     from solvers.reduced_training import ReductionSettings
     from twin.case import Case
     from twin.module_parameters import ThermalParameters

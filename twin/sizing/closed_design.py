@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from solvers.constants import STEFAN_BOLTZMANN
 from solvers.fluids import fluid, tube_film_coefficient
-from solvers.reduced import ReducedPanel
+from solvers.reduced_panel import ReducedPanel
 from twin.card_model import CardParameters, card_power
 from twin.ensemble import Ensemble
 from twin.ensemble_cards import CardSample

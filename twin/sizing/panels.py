@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from solvers.reduced import ReducedPanel
+from solvers.reduced_panel import ReducedPanel
 from twin import component_models
 from twin.case.module_class import ModuleClass
 from twin.module_parameters import ThermalParameters
