@@ -22,9 +22,11 @@ from typing import Any
 import numba
 import numpy as np
 
+from twin.activity import BatchActivity
 from twin.card_model import CARDS
 from twin.compute import CardFleet
-from twin.workload import BatchActivity, Job, Workload
+from twin.job import Job
+from twin.workload import Workload
 
 NODES, CARDS_PER_NODE, STEP = 9472, 4, 15
 

@@ -10,8 +10,9 @@ import numpy as np
 from twin import component_models
 from twin.case import Case
 from twin.case.module_class import ModuleClass
+from twin.job import Job
 from twin.plant import job
-from twin.workload import Job, Workload
+from twin.workload import Workload
 
 
 @dataclass(frozen=True)

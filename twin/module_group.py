@@ -15,6 +15,7 @@ from twin.battery import BatteryState, BatteryStep
 from twin.case.module_class import ModuleClass
 from twin.counter_random import counter_normals
 from twin.environment_track import ARRAY_FRONT, FaceFluxes, TickEnvironment
+from twin.full_thermal import FullThermal
 from twin.group_thermal import PLATE_CONTENT, GroupThermal, HeatLoads, ThermalTick
 from twin.group_tick import GroupTick
 from twin.module_geometry import face_orientations
@@ -22,7 +23,6 @@ from twin.module_heat import balance_temperature, heat_loads, radiator_now
 from twin.module_parameters import ThermalParameters
 from twin.module_power import PowerOutlook, PowerRequest
 from twin.module_surfaces import ModuleSurfaces, SurfaceHeat
-from twin.module_thermal import FullThermal
 from twin.module_variation import ModuleVariation
 from twin.power_bus import BusFlows
 from twin.radiator_margin import radiator_margin, temperature_margin

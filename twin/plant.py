@@ -21,6 +21,7 @@ from twin.case.workload import Job as CaseJob
 from twin.compute import CardFleet
 from twin.environment_track import EnvironmentTrack
 from twin.interconnect import Interconnect
+from twin.job import Job, Kind, replicas
 from twin.module_geometry import face_orientations
 from twin.module_group import ModuleGroup, ThermalModelMaker
 from twin.module_variation import ModuleVariation
@@ -30,7 +31,7 @@ from twin.plant_events import PlantEvents
 from twin.relay_network import ModuleTerminals, RelayNetwork
 from twin.terminal import TerminalParameters
 from twin.traces.replay import replay_activity
-from twin.workload import Job, Kind, Workload, replicas
+from twin.workload import Workload
 
 Array = NDArray[np.float64]
 type Progress = Callable[[str, float], None]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from solvers.constants import STEFAN_BOLTZMANN
 from solvers.reduced import NODES
 from solvers.reduced_panel import Box
+from twin.group_thermal import VALVE_LIMIT, HeatLoads
 from twin.module_parameters import ThermalParameters
-from twin.module_thermal import VALVE_LIMIT, HeatLoads
 
 Array = NDArray[np.float64]
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from solvers.reduced import NODES
 from solvers.reduced_panel import FORMAT, ReducedPanel
+from twin.group_thermal import HALF_RISE, PLATE_CONTENT, VALVE_LIMIT, VALVE_TIME, HeatLoads
 from twin.module_parameters import ThermalParameters
-from twin.module_thermal import HALF_RISE, PLATE_CONTENT, VALVE_LIMIT, VALVE_TIME, HeatLoads
 from twin.reduced_histories import (
     CERTIFICATE_ORBITS,
     EXTENSIVE,

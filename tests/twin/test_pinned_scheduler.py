@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twin.workload import Job, Workload
+from twin.job import Job
+from twin.workload import Workload
 
 CENTERS = [0, 0, 1, 1]
 

@@ -15,8 +15,9 @@ from solvers.reduced_panel import OutsideTraining, ReducedPanel
 from solvers.reduced_training import ReductionSettings
 from twin import component_models, reduced_runs, reduced_training
 from twin.errors import BadInput
+from twin.full_thermal import FullThermal
 from twin.group_thermal import PLACES, HeatLoads
-from twin.module_thermal import FullThermal, ModuleThermal
+from twin.module_thermal import ModuleThermal
 from twin.reduced_histories import (
     CERTIFICATE_ORBITS,
     TrainingSettings,

@@ -18,9 +18,10 @@ from twin.failures import (
     capacity_fraction,
     survival,
 )
+from twin.job import Job
 from twin.radiation_dose import RADIATION_RESISTANT_CHIP, YEAR
 from twin.reliability import module_environment, plant_calendar
-from twin.workload import Job, Workload
+from twin.workload import Workload
 
 DAY = 86_400.0
 QUIET = SingleEventRates(np.zeros(()), np.zeros(()), np.zeros(()))

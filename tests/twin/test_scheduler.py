@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin import scheduler
-from twin.workload import Job, Workload
+from twin.job import Job
+from twin.workload import Workload
 
 
 def easy_by_the_book(now, queue, cards, estimate, running, free):

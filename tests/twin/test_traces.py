@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from twin.activity import BatchActivity
+from twin.job import Job
 from twin.traces import (
     TraceError,
     read_duty_cycle,
@@ -18,7 +20,6 @@ from twin.traces import (
     read_swf,
     write_job_csv,
 )
-from twin.workload import BatchActivity, Job
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the measured sets are not in ../shared/data")

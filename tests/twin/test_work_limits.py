@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.compute import CARDS, CardFleet
+from twin.job import Job
 from twin.job_placement import JobPlacement
 from twin.link_routing import LinkState, Router
 from twin.relay_network import RelayTick
 from twin.work_limits import Traffic, link_load, work_limits
-from twin.workload import Job, Workload
+from twin.workload import Workload
 
 
 @settings(max_examples=50, deadline=None)

@@ -9,18 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twin.activity import ActivityTable
+from twin.activity import ActivityTable, BatchActivity, InferenceActivity, TraceActivity, TrainingActivity
 from twin.card_events import jobs_of
+from twin.job import Job, replicas
 from twin.scheduler import count_free
-from twin.workload import (
-    BatchActivity,
-    InferenceActivity,
-    Job,
-    TraceActivity,
-    TrainingActivity,
-    Workload,
-    replicas,
-)
+from twin.workload import Workload
 
 PROFILES = [
     TrainingActivity(iteration_time=7.0, checkpoint_interval=300.0, checkpoint_duration=40.0),

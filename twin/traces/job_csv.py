@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from twin.activity import BatchActivity
+from twin.job import Job
 from twin.traces.repairs import Repairs, TraceError, check_columns, first_bad, numeric, read_csv
-from twin.workload import Job
 
 _NEEDED = ["name", "kind", "cards", "submit_time", "duration"]
 _OPTIONAL = ["estimate", "power_per_card", "activity"]

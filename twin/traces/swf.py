@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from twin.job import Job
 from twin.traces.repairs import Repairs, TraceError
-from twin.workload import Job
 
 _FIELDS = 18
 _LARGEST = 1e15  # still whole in a float
