@@ -45,12 +45,12 @@ LOWEST = (
 )
 """Variables whose lowest module speaks for the whole."""
 
-HIGHEST = ("panel_temperature_max", "junction_temperature_max")
+HIGHEST = ("battery_temperature", "panel_temperature_max", "junction_temperature_max")
 """Variables whose highest module speaks for the whole."""
 
 AVERAGED = (
     "coolant_supply_temperature", "coolant_return_temperature", "bypass_fraction", "panel_temperature_mean",
-    "array_shadow_factor", "solar_array_temperature", "battery_temperature", "body_temperature",
+    "array_shadow_factor", "solar_array_temperature", "body_temperature",
     "cold_plate_temperature",
 )  # fmt: skip
 """Variables averaged over modules."""

@@ -18,6 +18,7 @@ from twin import checkpoint
 from twin.card_maps import CardMaps
 from twin.case import Case
 from twin.errors import BadInput, DawnduskError, RunFailed
+from twin.module_group import ModuleGroup
 from twin.recording import Recorder, layout, static_values
 from twin.results import ResultWriter, open_result, resolved_case
 from twin.results.replace import partial_path
@@ -77,13 +78,18 @@ class Witness:
             self._fields(time)
 
     def look(self, time: float) -> None:
-        """Note the first time that coolant freezes or boils in a part of a module."""
+        """Note the first time that coolant freezes or boils, or that batteries leave their temperature window."""
         for group in self.simulation.plant.groups:
             for module, found in group.thermal.liquid_limits(time):
                 place = (group.modules.start + module, found.node.split(".")[0], found.limit)
                 if place not in self.alarms:
                     self.alarms[place] = f"module {place[0]} ({group.name}): {found}"
                     event(logging.WARNING, "alarm", text=self.alarms[place])
+            for module, limit, text in battery_alarms(group, time):
+                place = (module, "battery", limit)
+                if place not in self.alarms:
+                    self.alarms[place] = text
+                    event(logging.WARNING, "alarm", text=text)
 
     def keep(self, time: float, *, now: bool = False) -> None:
         """Write a checkpoint when one is due (rank 0 decides), or now."""
@@ -110,6 +116,27 @@ class Witness:
 
     def _checkpoint(self, saved: dict[str, NDArray[Any]]) -> None:
         """Write a state, on the process that writes."""
+
+
+def battery_alarms(group: ModuleGroup, time: float) -> list[tuple[int, str, str]]:
+    """Return (first module of the sub-center, side, message) where batteries are too cold or warm to be charged."""
+    low, high = group.battery.cell.charge_temperature_range
+    kelvin, found = group.temperature["battery"], []
+    for center in np.unique(group.sub_center):
+        at = np.flatnonzero(group.sub_center == center)
+        for limit, worst, outside in (
+            (low, int(at[np.argmin(kelvin[at])]), kelvin[at] < low),
+            (high, int(at[np.argmax(kelvin[at])]), kelvin[at] > high),
+        ):
+            if outside.any():
+                side = "below" if limit == low else "above"
+                text = (
+                    f"module {group.modules.start + worst} ({group.name}): t = {time:g} s: battery at "
+                    f"{kelvin[worst] - 273.15:.2f} degC: {side} {limit - 273.15:g} degC it is not charged "
+                    f"({np.count_nonzero(outside)} of {at.size} modules of the class in this sub-center)"
+                )
+                found.append((group.modules.start + int(at[0]), side, text))
+    return found
 
 
 class Keeper(Witness):

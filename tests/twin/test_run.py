@@ -156,3 +156,17 @@ def test_a_failed_run_keeps_the_result_that_was_there(finished, case, tmp_path):
     with pytest.raises(Interrupted):
         run(case, tmp_path, watch=stop)
     assert open_result(tmp_path)["plant"].to_dataset().sizes["time"] == before
+
+
+def test_batteries_out_of_their_window_are_told(satellite, tmp_path):
+    """A body warmed by coolant hotter than the cells may be: told once, with the module and the limit."""
+    warm = satellite(
+        "mission.duration=20 s",
+        "module_classes.satellite.coolant_loop.supply_temperature=45 degC",
+        "module_classes.satellite.coolant_loop.body_conductance=50 kW/K",
+        "module_classes.satellite.racks.card.target_temperature=80 degC",
+    )
+    alarms = [alarm for alarm in run_alarms(run(warm, tmp_path)) if "battery" in alarm]
+    assert len(alarms) == 1
+    assert "module 0 (satellite)" in alarms[0]
+    assert "is not charged" in alarms[0]

@@ -147,6 +147,7 @@ _ROWS: tuple[tuple[str, str, str, Reduction], ...] = (
     ("shed_power_max", "shed_power", "load shed, highest", _max),
     ("battery_soc_min", "battery_soc", "battery charge, lowest", _min),
     ("battery_margin_min", "battery_margin", "battery margin, lowest", _min),
+    ("battery_temperature_max", "battery_temperature", "battery, warmest", _max),
     ("heat_rejected_mean", "heat_rejected", "heat rejected, mean", _mean),
     ("radiator_area", "radiator_area", "radiator area (one face)", _constant),
     ("radiator_margin_min", "radiator_margin", "radiator margin, lowest", _min),
