@@ -135,7 +135,8 @@ def _same_kind(base: Node, over: Node) -> bool:
 def merge(base: Node, over: Node) -> Node:
     """Lay one tree over another: mappings key by key, lists by name, `null` removes a key.
 
-    A list whose items have no name or class replaces the list below it; so does a mapping of another `kind`.
+    A list whose items have no name or class replaces the list below it; so does one that begins with `null`, and a
+    mapping of another `kind`.
     """
     if base.is_mapping and over.is_mapping and not over.whole and _same_kind(base, over):
         children = dict(base.children)
@@ -152,6 +153,8 @@ def merge(base: Node, over: Node) -> Node:
             source=over.source or base.source,
         )
     if base.is_list and over.is_list:
+        if over.content and over.content[0].content is None:
+            return replace(over, content=over.content[1:])
         names = [identity(item) for item in over.content]
         if names and all(names) and len(set(names)) == len(names):
             merged = {identity(item) or index: item for index, item in enumerate(base.content)}

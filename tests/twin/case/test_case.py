@@ -332,3 +332,25 @@ def test_a_module_class_cannot_build_on_what_is_not_there(
         Case.load(written(tmp_path, text))
     assert error.value.line in (3, 4)
     assert hint in str(error.value)
+
+
+def test_a_list_that_begins_with_null_leaves_nothing_of_the_one_below(tmp_path: Path) -> None:
+    """A plant of other sub-centers, with other jobs."""
+    case = Case.load(
+        written(
+            tmp_path,
+            f"extends: {SATELLITE}\n"
+            "sub_centers: [null, {name: east, modules: [{class: satellite, count: 2}]}]\n"
+            "workload: {jobs: [null, {name: queue, kind: batch, cards: 4}]}\n",
+        )
+    )
+    assert [center.name for center in case.sub_centers] == ["east"]
+    assert [job.name for job in case.workload.jobs] == ["queue"]
+
+
+def test_the_largest_plant_has_sixteen_sub_centers() -> None:
+    case = Case.load(SATELLITE.parent / "sixteen-gigawatt.yaml")
+    assert len(case.sub_centers) == 16
+    assert case.module_count == 16 * 1024
+    assert case.card_count == 16 * 1024 * 1024
+    assert {job.sub_center for job in case.workload.jobs} == {center.name for center in case.sub_centers}
