@@ -86,9 +86,9 @@ class Witness:
                     self.alarms[place] = f"module {place[0]} ({group.name}): {found}"
                     event(logging.WARNING, "alarm", text=self.alarms[place])
             for module, limit, text in battery_alarms(group, time):
-                place = (module, "battery", limit)
-                if place not in self.alarms:
-                    self.alarms[place] = text
+                key = (module, "battery", limit)
+                if key not in self.alarms:
+                    self.alarms[key] = text
                     event(logging.WARNING, "alarm", text=text)
 
     def keep(self, time: float, *, now: bool = False) -> None:
