@@ -29,7 +29,7 @@ from twin.assimilation import (
 from twin.assimilation.parameters import centred_normals
 from twin.environment_track import TickEnvironment
 from twin.live.model import PARAMETERS, START_SPREAD, ModuleInputs, SubCenterModel
-from twin.live.sensors import NAMES, POINT, SUNLIT, SensorTable, predict, predict_now, swing_gain
+from twin.live.sensors import NAMES, POINT, SUNLIT, SensorTable, meter_gain, predict, predict_now, swing_gain
 
 Array = NDArray[np.float64]
 
@@ -55,6 +55,13 @@ ORBIT = 200.0
 
 LOOKS = 2.0
 """Looks of an orbit that tell different things: in sunlight, and in the shadow."""
+
+
+ALONE = 8.0
+"""Standard deviations from the middle one of a cycle at which a reading stands alone."""
+
+PLAIN = 3.0
+"""For how many readings that stand alone the farthest one counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,14 +120,15 @@ class Comparison:
     predicted : (module, sensor, member) array
     observed, variance : (module, sensor) arrays
         NaN where nothing was seen.
-    wild : (module, sensor) int array
-        Ticks whose value stood alone and was left out.
+    wild : (module, sensor) array
+        Ticks whose value stood alone and was left out, each counted by how far off it was: from 1 for one just beyond
+        `ALONE` to `PLAIN` for one that is as many times as far.
     """
 
     predicted: Array
     observed: Array
     variance: Array
-    wild: NDArray[np.int64]
+    wild: Array
 
 
 @dataclass
@@ -160,9 +168,12 @@ class SubCenterFilter:
         self.past: dict[int, Predicted] = {}
         self.started = -np.inf
         self._power: Array | None = None
-        self._swing_gain = np.concatenate(
-            [np.broadcast_to(swing_gain(g), (g.module_count, sensors)) for g in self.model.groups]
+        self._swing_gain, gain = (
+            np.concatenate([np.broadcast_to(rule(g), (g.module_count, sensors)) for g in self.model.groups])
+            for rule in (swing_gain, meter_gain)
         )
+        meter = self.table.all_noise[self.table.inputs["card_power"]]
+        self._noise = np.hypot(self.table.noise, gain * meter[:, None])
 
     # -- start ------------------------------------------------------------------------------------
 
@@ -230,7 +241,7 @@ class SubCenterFilter:
         shape = self.bias.shape[:2]
         ticks = [(self.past[n], o) for n, o in sorted(seen.items()) if n in self.past]
         weight, total, swing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        predicted, wild = np.zeros(self.bias.shape), np.zeros(shape, dtype=np.int64)
+        predicted, wild = np.zeros(self.bias.shape), np.zeros(shape)
         if not ticks:
             missing = np.full(shape, np.nan)
             return Comparison(predicted, missing, missing, wild)
@@ -239,7 +250,8 @@ class SubCenterFilter:
         gaps = np.stack(
             [np.where(t, o.value - y.mean(axis=2), np.nan) for y, t, (_, o) in zip(members, there, ticks)]
         )
-        alone = self._alone(gaps, np.stack([tick.swing for tick, _ in ticks]))
+        far = self._remoteness(gaps, np.stack([tick.swing for tick, _ in ticks]))
+        alone = far > ALONE
         for k, (tick, o) in enumerate(ticks):
             share = np.where(there[k] & ~alone[k], o.number, 0).astype(float)
             weight += share
@@ -249,27 +261,26 @@ class SubCenterFilter:
         some = weight > 0.0
         doubt = 1.0 + START_DOUBT * np.exp(-max(ticks[-1][0].end - self.started, 0.0) / START_TIME)
         divisor = np.where(some, weight, 1.0)
-        variance = (self.table.noise**2 + swing / divisor) / divisor + self.table.residual**2
+        variance = (self._noise**2 + swing / divisor) / divisor + self.table.residual**2
         return Comparison(
             predicted / divisor[:, :, None],
             np.where(some, total / divisor, np.nan),
             np.where(some, np.maximum(doubt * variance, 1e-12), np.nan),
-            alone.sum(axis=0),
+            np.where(alone, np.minimum(far / ALONE, PLAIN), 0.0).sum(axis=0),
         )
 
-    def _alone(self, gaps: Array, swing: Array) -> NDArray[np.bool_]:
-        """Which ticks of (tick, module, sensor) gaps stand alone against the others of the cycle."""
+    def _remoteness(self, gaps: Array, swing: Array) -> Array:
+        """How far (tick, module, sensor) gaps are from the middle one of the cycle, in standard deviations."""
         count = np.isfinite(gaps).sum(axis=0)
         if len(gaps) < 3 or not np.any(count >= 3):
-            return np.zeros(gaps.shape, dtype=bool)
+            return np.zeros(gaps.shape)
         filled = np.where(np.isnan(gaps), np.inf, gaps)
         order = np.sort(filled, axis=0)
         low = np.take_along_axis(order, np.maximum((count - 1) // 2, 0)[None], axis=0)[0]
         middle = np.where(count >= 3, low, np.nan)
-        known = np.hypot(self.table.noise, self.table.residual)
+        known = np.hypot(self._noise, self.table.residual)
         spread = np.hypot(known, self._swing_gain * swing[:, :, None])
-        with np.errstate(invalid="ignore"):
-            return np.abs(gaps - middle) > 8.0 * spread
+        return np.nan_to_num(np.abs(gaps - middle) / spread)
 
     # -- analysis ---------------------------------------------------------------------------------
 

@@ -37,8 +37,12 @@ CALM = 10
 """Cycles in a row without complaint after which a faulty sensor is believed again."""
 
 SPIKES, QUICK_SPIKES = 1.5, 3.0
-"""Wild readings, those of long ago counting less, at which a sensor is called spiking: the second within seven minutes;
-more where loads and the Sun make honest readings jump."""
+"""Wild readings, those of long ago and those not far off counting less, at which a sensor is called spiking: the first
+one that is plainly impossible, or the second within seven minutes; more where loads and the Sun make honest readings
+jump."""
+
+LEAP = 3.0
+"""For how many wild readings one counts that went faster than the quantity can change, and came back."""
 
 SPIKE_MEMORY = 600.0
 """[s]."""
@@ -148,7 +152,9 @@ class Screen:
                 np.abs(value - self.last_value) > table.rate * (time - self.last_time) + 8.0 * table.all_noise
             )
         # What stays after a jump is no glitch: only the first reading is refused.
-        jump &= there & ~outside & ~self.jumped
+        inside = there & ~outside
+        back = self.jumped & inside & ~jump
+        jump &= inside & ~self.jumped
         self.jumped = jump
         same = there & (seen.last == self.last_value) & (table.all_noise > 0.0)
         self.same_since = np.where(
@@ -159,7 +165,7 @@ class Screen:
         good = there & ~jump & ~outside
         self.last_value = np.where(good, seen.last, self.last_value)
         self.last_time = np.where(good, seen.time, self.last_time)
-        self.wild = self.wild * np.exp(-span / SPIKE_MEMORY) + seen.wild + jump
+        self.wild = self.wild * np.exp(-span / SPIKE_MEMORY) + seen.wild + LEAP * back
         value[outside | jump] = np.nan
         self.readings_refused += int(outside.sum() + jump.sum() + seen.wild.sum())
         return value

@@ -138,20 +138,26 @@ def _junction(group: EnsembleGroup, plate: Array) -> Array:
 def swing_gain(group: EnsembleGroup) -> Array:
     """Error of each sensor for a watt by which the power of a module's cards changed since the last tick, (sensor,).
 
-    How a change spreads over the tick is not known: a third of it counts as error.
+    How a change spreads over the tick is not known: a third of it counts as error of the temperatures that follow at
+    once. Power that is a mean over the tick does not care, unless the array or the battery came to a limit within it.
     """
     d = group.design
     plate = 1.0 / float(group.nominal["plate_conductance"].mean())
     capacity = d.coolant_loop.mass_flow * group.thermal.panel.specific_heat
     gain = {
-        "cold_plate_temperature": plate,
-        "junction_temperature_p50": plate + group.card.junction_resistance / d.racks.cards,
-        "coolant_return_temperature": 0.3 / capacity,
-        "solar_power": 1.0,
-        "load_power": 1.0,
-        "battery_current": 1.0 / d.bus.voltage,
+        "cold_plate_temperature": plate / 3.0,
+        "junction_temperature_p50": (plate + group.card.junction_resistance / d.racks.cards) / 3.0,
+        "coolant_return_temperature": 0.1 / capacity,
+        "solar_power": 0.1,
+        "battery_current": 0.1 / d.bus.voltage,
     }
-    return np.array([gain.get(name, 0.0) for name in NAMES]) / 3.0
+    return np.array([gain.get(name, 0.0) for name in NAMES])
+
+
+def meter_gain(group: EnsembleGroup) -> Array:
+    """Error of each sensor for a watt of noise in the cards' measured power, which drives the model, (sensor,)."""
+    gain = {"load_power": 1.0, "solar_power": 1.0, "battery_current": 1.0 / group.design.bus.voltage}
+    return np.array([gain.get(name, 0.0) for name in NAMES])
 
 
 @dataclass(frozen=True, eq=False)
