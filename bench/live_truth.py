@@ -101,7 +101,7 @@ def table(orbits: float, file: str, spread: float, seed: int) -> dict[str, objec
     name = case.sub_centers[0].name
     faults = [text.replace("center", name).format(k) for k, text in enumerate(SENSOR_FAULTS, len(PUMPS))]
     lied = Course.of(truth, _until(truth, truth.telemetry(faults), STRUCK + 2400.0))
-    result |= _sensors(quiet, lied, faults, name)
+    result |= _sensors(truth, quiet, lied, faults, name)
     pumps = tuple(f"pump:0.9@75m/{name}/{k}" for k in PUMPS)
     broken = simulate(case, FeedOptions(faults=pumps, spread=spread, seed=seed), STRUCK + 2400.0)
     result |= _pumps(Course.of(broken, broken.telemetry()), name)
@@ -165,7 +165,26 @@ def _calibration(truth: HiddenTruth, course: Course) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _sensors(quiet: Course, lied: Course, faults: list[str], name: str) -> dict[str, object]:
+def first_wrong(truth: HiddenTruth, fault: str) -> float:
+    """Return when a faulty sensor first says something else than it would have said [s]: spikes are rare."""
+    from twin.feed.assembly import parse_faults
+    from twin.feed.sensors import Sensors
+    from twin.telemetry.dictionary import Dictionary
+
+    dictionary = Dictionary.of_case(truth.case)
+    options, struck = truth.options, parse_faults(truth.case, dictionary, [fault])
+    good, bad = (Sensors(dictionary, options.errors, f, options.seed) for f in ((), struck))
+    for row in range(truth.row(STRUCK), len(truth.time)):
+        good.readings = bad.readings = row
+        values = truth.values[row].astype(float)
+        if np.any(good.read(truth.time[row], values) != bad.read(truth.time[row], values)):
+            return float(truth.time[row])
+    return float("nan")
+
+
+def _sensors(
+    truth: HiddenTruth, quiet: Course, lied: Course, faults: list[str], name: str
+) -> dict[str, object]:
     rows = []
     undisturbed = dict(zip(quiet.time, quiet.temperature))
     for fault in faults:
@@ -178,10 +197,18 @@ def _sensors(quiet: Course, lied: Course, faults: list[str], name: str) -> dict[
             for t, row in zip(lied.time, lied.temperature)
             if t in undisturbed
         )
-        delay = mine[0].time - STRUCK if mine else float("nan")
-        rows.append({"fault": fault, "delay": delay, "pull": pull, "others": [a.text for a in others]})
+        since = first_wrong(truth, fault) if fault.startswith("spike") else STRUCK
+        delay = mine[0].time - since if mine else float("nan")
+        rows.append(
+            {
+                "fault": fault, "first_wrong": since - STRUCK, "delay": delay, "pull": pull,
+                "others": [a.text for a in others],
+            }
+        )  # fmt: skip
+        begins = f" (first one at {since - STRUCK:.0f} s)" if since > STRUCK else ""
         print(
-            f"  {fault:<58} named after {delay:>5.0f} s, pull at most {pull:.2f} K {[a.text for a in others]}"
+            f"  {fault:<58} named after {delay:>5.0f} s{begins}, pull at most {pull:.2f} K "
+            f"{[a.text for a in others]}"
         )
     struck = {row.split("/")[2] for row in faults}
     false = [a.text for a in lied.alarms if a.place.split("/")[1] not in struck]
