@@ -53,7 +53,6 @@ class Counts:
     batches: int = 0
     serial: int = -1
     restarts: int = 0
-    backward: int = 0
 
 
 @dataclass
@@ -397,4 +396,4 @@ class Partition:
 
 
 _OBSERVED = ("value", "time", "number")
-_COUNTS = ("cycles", "batches", "serial", "restarts", "backward")
+_COUNTS = ("cycles", "batches", "serial", "restarts")
