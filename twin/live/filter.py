@@ -24,12 +24,14 @@ from twin.assimilation import (
     innovation_statistics,
     relaxed_spread,
     restore_spread,
+    sensitivity,
     transform,
 )
 from twin.assimilation.parameters import centred_normals
 from twin.environment_track import TickEnvironment
 from twin.live.model import PARAMETERS, START_SPREAD, ModuleInputs, SubCenterModel
 from twin.live.sensors import NAMES, POINT, SUNLIT, SensorTable, meter_gain, predict, predict_now, swing_gain
+from twin.live.spikes import SpikeWatch
 
 Array = NDArray[np.float64]
 
@@ -55,13 +57,6 @@ ORBIT = 200.0
 
 LOOKS = 2.0
 """Looks of an orbit that tell different things: in sunlight, and in the shadow."""
-
-
-ALONE = 8.0
-"""Standard deviations from the middle one of a cycle at which a reading stands alone."""
-
-PLAIN = 3.0
-"""For how many readings that stand alone the farthest one counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +116,7 @@ class Comparison:
     observed, variance : (module, sensor) arrays
         NaN where nothing was seen.
     wild : (module, sensor) array
-        Ticks whose value stood alone and was left out, each counted by how far off it was: from 1 for one just beyond
-        `ALONE` to `PLAIN` for one that is as many times as far.
+        Spikes, by how far off they were (`twin.live.spikes`).
     """
 
     predicted: Array
@@ -165,6 +159,8 @@ class SubCenterFilter:
         self.inflation = np.ones(modules)
         self.monitor = ConsistencyMonitor(modules)
         self.lasting = LastingErrors(modules, parameters, ORBIT)
+        self.slope = np.zeros((modules, sensors, parameters))
+        self.spikes = SpikeWatch((modules, sensors))
         self.past: dict[int, Predicted] = {}
         self.started = -np.inf
         self._power: Array | None = None
@@ -241,17 +237,16 @@ class SubCenterFilter:
         shape = self.bias.shape[:2]
         ticks = [(self.past[n], o) for n, o in sorted(seen.items()) if n in self.past]
         weight, total, swing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        predicted, wild = np.zeros(self.bias.shape), np.zeros(shape)
+        predicted = np.zeros(self.bias.shape)
         if not ticks:
             missing = np.full(shape, np.nan)
-            return Comparison(predicted, missing, missing, wild)
+            return Comparison(predicted, missing, missing, np.zeros(shape))
         members = [tick.at(o.time) for tick, o in ticks]
         there = [np.isfinite(o.value) & tick.usable for tick, o in ticks]
         gaps = np.stack(
             [np.where(t, o.value - y.mean(axis=2), np.nan) for y, t, (_, o) in zip(members, there, ticks)]
         )
-        far = self._remoteness(gaps, np.stack([tick.swing for tick, _ in ticks]))
-        alone = far > ALONE
+        alone, wild = self.spikes.follow(gaps, self._honest([tick for tick, _ in ticks], members))
         for k, (tick, o) in enumerate(ticks):
             share = np.where(there[k] & ~alone[k], o.number, 0).astype(float)
             weight += share
@@ -266,21 +261,17 @@ class SubCenterFilter:
             predicted / divisor[:, :, None],
             np.where(some, total / divisor, np.nan),
             np.where(some, np.maximum(doubt * variance, 1e-12), np.nan),
-            np.where(alone, np.minimum(far / ALONE, PLAIN), 0.0).sum(axis=0),
+            wild,
         )
 
-    def _remoteness(self, gaps: Array, swing: Array) -> Array:
-        """How far (tick, module, sensor) gaps are from the middle one of the cycle, in standard deviations."""
-        count = np.isfinite(gaps).sum(axis=0)
-        if len(gaps) < 3 or not np.any(count >= 3):
-            return np.zeros(gaps.shape)
-        filled = np.where(np.isnan(gaps), np.inf, gaps)
-        order = np.sort(filled, axis=0)
-        low = np.take_along_axis(order, np.maximum((count - 1) // 2, 0)[None], axis=0)[0]
-        middle = np.where(count >= 3, low, np.nan)
-        known = np.hypot(self._noise, self.table.residual)
-        spread = np.hypot(known, self._swing_gain * swing[:, :, None])
-        return np.nan_to_num(np.abs(gaps - middle) / spread)
+    def _honest(self, ticks: list[Predicted], members: list[Array]) -> Array:
+        """Standard deviation of what gaps of a cycle differ by without a fault, (tick, module, sensor)."""
+        swing = self._swing_gain * np.stack([tick.swing for tick in ticks])[:, :, None]
+        # Where members disagree at one time more than at others, a battery is just full or an array at its limit.
+        apart = np.stack([y.var(axis=2, ddof=1) for y in members])
+        return np.asarray(
+            np.sqrt(self._noise**2 + self.table.residual**2 + swing**2 + apart - apart.min(axis=0))
+        )
 
     # -- analysis ---------------------------------------------------------------------------------
 
@@ -301,8 +292,8 @@ class SubCenterFilter:
                 for state, place in zip(self.model.pack(), self.model.places)
             ]
         )
-        model = compared.predicted - self.bias
-        self.lasting.add(self.model.free, model, np.where(np.isfinite(observed), self.table.bias**2, np.nan))
+        self.slope = sensitivity(self.model.free, compared.predicted - self.bias)
+        self.lasting.add(self.slope, np.where(np.isfinite(observed), self.table.bias**2, np.nan))
         self.model.free = self._relaxed(self.model.free, transform(self.model.free, found))
         self.bias = transform(self.bias, found)
         for tick in self.past.values():
@@ -316,6 +307,19 @@ class SubCenterFilter:
         wanted = np.maximum(relaxed_spread(prior, analysed, RELAXATION), floor)
         design = bounds.free(bounds.nominal[None, :, None])[0, :, 0]
         return restore_spread(analysed, wanted, design, bounds.spread)
+
+    def least_spread(self) -> Array:
+        """Standard deviations that errors of the model and lasting ones of sensors leave of what is measured.
+
+        Returns
+        -------
+        (module, sensor) ndarray
+            Of the true values at the end of the last tick, in the unit of each sensor.
+        """
+        left = self.lasting.covariance(self.model.parameters.spread)
+        lasting = np.einsum("nsk,nkl,nsl->ns", self.slope, left, self.slope)
+        last = self.past[max(self.past)].swing if self.past else np.zeros(len(lasting))
+        return np.asarray(np.sqrt(lasting + (self._swing_gain * last[:, None]) ** 2))
 
     def adapt(self, compared: Comparison, excluded: NDArray[np.bool_]) -> None:
         """Follow the spread that innovations ask for."""
@@ -352,9 +356,11 @@ class SubCenterFilter:
             "started": np.array(self.started),
             "bias": self.bias.copy(),
             "inflation": self.inflation.copy(),
+            "slope": self.slope.copy(),
             "lasting/information": self.lasting.information.copy(),
             "lasting/weight": self.lasting.weight.copy(),
         }
+        saved |= {f"spikes/{name}": values for name, values in self.spikes.snapshot().items()}
         saved |= {
             f"monitor/{name}": getattr(self.monitor, name).copy()
             for name in ("weight", "total", "number", "square_weight")
@@ -372,10 +378,14 @@ class SubCenterFilter:
         """Continue from a snapshot."""
         self.model.restore({k.removeprefix("model/"): v for k, v in saved.items() if k.startswith("model/")})
         self.bias, self.inflation = np.array(saved["bias"]), np.array(saved["inflation"])
+        self.slope = np.array(saved["slope"])
         for name in ("information", "weight"):
             setattr(self.lasting, name, np.array(saved[f"lasting/{name}"]))
         for name in ("weight", "total", "number", "square_weight"):
             setattr(self.monitor, name, np.array(saved[f"monitor/{name}"]))
+        self.spikes.restore(
+            {k.removeprefix("spikes/"): v for k, v in saved.items() if k.startswith("spikes/")}
+        )
         self.started = float(saved["started"])
         self._power = np.array(saved["power"]) if "power" in saved else None
         numbers = {int(k.split("/")[1]) for k in saved if k.startswith("past/")}

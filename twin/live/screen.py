@@ -129,7 +129,7 @@ class Screen:
         self.last_value, self.last_time = np.full(size, np.nan), np.full(size, np.nan)
         self.same_since, self.same_count = np.full(size, np.nan), np.zeros(size, dtype=np.int64)
         self.out_of_range, self.wild = np.zeros(size, dtype=np.int64), np.zeros(size)
-        self.jumped = np.zeros(size, dtype=bool)
+        self.jumped, self.leapt = np.zeros(size, dtype=bool), np.full(size, np.nan)
         self.readings_refused = 0
 
     # -- one by one -------------------------------------------------------------------------------
@@ -153,9 +153,10 @@ class Screen:
             )
         # What stays after a jump is no glitch: only the first reading is refused.
         inside = there & ~outside
-        back = self.jumped & inside & ~jump
+        with np.errstate(invalid="ignore"):
+            back = self.jumped & inside & (np.abs(value - self.last_value) < np.abs(value - self.leapt))
         jump &= inside & ~self.jumped
-        self.jumped = jump
+        self.jumped, self.leapt = jump, np.where(jump, value, np.nan)
         same = there & (seen.last == self.last_value) & (table.all_noise > 0.0)
         self.same_since = np.where(
             same, np.where(np.isnan(self.same_since), self.last_time, self.same_since), np.nan
@@ -297,6 +298,7 @@ class Screen:
     _STATE = (
         "fault", "since", "evidence", "departure", "strikes", "lasting", "calm", "reopened", "last_value", "last_time",
         "same_since", "same_count", "out_of_range", "wild", "jumped",
+        "leapt",
     )  # fmt: skip
 
     def snapshot(self) -> dict[str, NDArray]:
