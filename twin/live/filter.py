@@ -170,6 +170,7 @@ class SubCenterFilter:
         )
         meter = self.table.all_noise[self.table.inputs["card_power"]]
         self._noise = np.hypot(self.table.noise, gain * meter[:, None])
+        self._follows = (self._swing_gain > 0.0) | (gain > 0.0)
 
     # -- start ------------------------------------------------------------------------------------
 
@@ -214,7 +215,7 @@ class SubCenterFilter:
         steady = (lit in (0.0, 1.0)) and not env.jump
         usable = np.broadcast_to(~SUNLIT | steady, after.shape[:2])
         if known is not None:
-            usable = usable & (known[:, None] | (self._swing_gain == 0.0))
+            usable = usable & (known[:, None] | ~self._follows)
         before = np.where(POINT[:, None], before, after)
         swing = np.abs(inputs.card_power - (self._power if self._power is not None else inputs.card_power))
         self._power = inputs.card_power.copy()
@@ -256,7 +257,8 @@ class SubCenterFilter:
         some = weight > 0.0
         doubt = 1.0 + START_DOUBT * np.exp(-max(ticks[-1][0].end - self.started, 0.0) / START_TIME)
         divisor = np.where(some, weight, 1.0)
-        variance = (self._noise**2 + swing / divisor) / divisor + self.table.residual**2
+        # Samples of a cycle meet the iterations of a job at the same phases: of what swings, several tell no more than one.
+        variance = self._noise**2 / divisor + swing / divisor + self.table.residual**2
         return Comparison(
             predicted / divisor[:, :, None],
             np.where(some, total / divisor, np.nan),

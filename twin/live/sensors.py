@@ -48,7 +48,7 @@ SENSORS = (
     Sensor("battery_temperature", "point", 0.1),
     Sensor("solar_array_temperature", "point", 0.5, sunlit=True),
     Sensor("coolant_mass_flow", "point", 0.001),
-    Sensor("bypass_fraction", "point", 0.01),
+    Sensor("bypass_fraction", "point", 0.004),
     Sensor("pump_power", "mean", 0.02),
     Sensor("solar_power", "mean", 0.004, sunlit=True),
     Sensor("load_power", "mean", 0.004, sunlit=True),
