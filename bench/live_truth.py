@@ -100,8 +100,11 @@ def table(orbits: float, file: str, spread: float, seed: int) -> dict[str, objec
     result |= _calibration(truth, quiet)
     name = case.sub_centers[0].name
     faults = [text.replace("center", name).format(k) for k, text in enumerate(SENSOR_FAULTS, len(PUMPS))]
-    lied = Course.of(truth, _until(truth, truth.telemetry(faults), STRUCK + 2400.0))
-    result |= _sensors(truth, quiet, lied, faults, name)
+    mute = [f"dropout@75m/{fault.split('/', 1)[1]}" for fault in faults]
+    lied, absent = (
+        Course.of(truth, _until(truth, truth.telemetry(struck), STRUCK + 2400.0)) for struck in (faults, mute)
+    )
+    result |= _sensors(truth, absent, lied, faults, name)
     pumps = tuple(f"pump:0.9@75m/{name}/{k}" for k in PUMPS)
     broken = simulate(case, FeedOptions(faults=pumps, spread=spread, seed=seed), STRUCK + 2400.0)
     result |= _pumps(Course.of(broken, broken.telemetry()), name)
@@ -183,10 +186,11 @@ def first_wrong(truth: HiddenTruth, fault: str) -> float:
 
 
 def _sensors(
-    truth: HiddenTruth, quiet: Course, lied: Course, faults: list[str], name: str
+    truth: HiddenTruth, absent: Course, lied: Course, faults: list[str], name: str
 ) -> dict[str, object]:
+    """Say when lying sensors are named, and by how much they pull: against a run in which they are missing."""
     rows = []
-    undisturbed = dict(zip(quiet.time, quiet.temperature))
+    undisturbed = dict(zip(absent.time, absent.temperature))
     for fault in faults:
         place = fault.split("/", 1)[1]
         module = int(place.split("/")[1])
@@ -195,7 +199,7 @@ def _sensors(
         pull = max(
             float(np.abs(row[module] - undisturbed[t][module]).max())
             for t, row in zip(lied.time, lied.temperature)
-            if t in undisturbed
+            if t in undisturbed and t > STRUCK
         )
         since = first_wrong(truth, fault) if fault.startswith("spike") else STRUCK
         delay = mine[0].time - since if mine else float("nan")

@@ -257,7 +257,8 @@ class SubCenterFilter:
         some = weight > 0.0
         doubt = 1.0 + START_DOUBT * np.exp(-max(ticks[-1][0].end - self.started, 0.0) / START_TIME)
         divisor = np.where(some, weight, 1.0)
-        # Samples of a cycle meet the iterations of a job at the same phases: of what swings, several tell no more than one.
+        # Samples of a cycle meet the iterations of a job at the same phases: of what swings, several tell no more than
+        # one.
         variance = self._noise**2 / divisor + swing / divisor + self.table.residual**2
         return Comparison(
             predicted / divisor[:, :, None],

@@ -214,7 +214,9 @@ class Screen:
             explained |= found.total <= chi2.isf(EXPLAINED, np.maximum(found.number, 1))
         changed = ~explained & (self.cycle - self.reopened >= REOPEN_AGAIN)
         suspects[~explained] = False
-        suspects |= self._lasting_suspects(everyone.against_others, explained)
+        # Those who are believed are held against each other, not against a liar.
+        against = np.where(np.isnan(found.against_others), everyone.against_others, found.against_others)
+        suspects |= self._lasting_suspects(against, explained)
         self.reopened = np.where(changed, self.cycle, self.reopened)
         self._strike(suspects, everyone.against_others, changed)
         self._convict(hard, compared, time)
