@@ -168,21 +168,23 @@ def _calibration(truth: HiddenTruth, course: Course) -> dict[str, object]:
     }  # fmt: skip
 
 
-def first_wrong(truth: HiddenTruth, fault: str) -> float:
-    """Return when a faulty sensor first says something else than it would have said [s]: spikes are rare."""
+def first_wrong(truth: HiddenTruth, faults: list[str]) -> list[float]:
+    """Return when each faulty sensor first says something else than it would have said [s]: spikes are rare."""
     from twin.feed.assembly import parse_faults
     from twin.feed.sensors import Sensors
     from twin.telemetry.dictionary import Dictionary
 
     dictionary = Dictionary.of_case(truth.case)
-    options, struck = truth.options, parse_faults(truth.case, dictionary, [fault])
+    options, struck = truth.options, parse_faults(truth.case, dictionary, faults)
     good, bad = (Sensors(dictionary, options.errors, f, options.seed) for f in ((), struck))
+    places = [int(fault.parameters(dictionary)[0]) for fault in struck]
+    since = np.full(len(faults), np.nan)
     for row in range(truth.row(STRUCK), len(truth.time)):
         good.readings = bad.readings = row
-        values = truth.values[row].astype(float)
-        if np.any(good.read(truth.time[row], values) != bad.read(truth.time[row], values)):
-            return float(truth.time[row])
-    return float("nan")
+        values, time = truth.values[row].astype(float), float(truth.time[row])
+        wrong = (good.read(time, values) != bad.read(time, values))[places]
+        since[np.isnan(since) & wrong] = time
+    return [float(t) for t in since]
 
 
 def _sensors(
@@ -191,7 +193,7 @@ def _sensors(
     """Say when lying sensors are named, and by how much they pull: against a run in which they are missing."""
     rows = []
     undisturbed = dict(zip(absent.time, absent.temperature))
-    for fault in faults:
+    for fault, first in zip(faults, first_wrong(truth, faults)):
         place = fault.split("/", 1)[1]
         module = int(place.split("/")[1])
         mine = [a for a in lied.alarms if a.kind == "sensor" and a.place == place]
@@ -201,7 +203,7 @@ def _sensors(
             for t, row in zip(lied.time, lied.temperature)
             if t in undisturbed and t > STRUCK
         )
-        since = first_wrong(truth, fault) if fault.startswith("spike") else STRUCK
+        since = first if fault.startswith("spike") else STRUCK
         delay = mine[0].time - since if mine else float("nan")
         rows.append(
             {

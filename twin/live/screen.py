@@ -14,6 +14,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.assimilation import Innovation
 from twin.live.align import Bin
 from twin.live.filter import Comparison, SubCenterFilter
 from twin.live.sensors import NAMES, SensorTable
@@ -220,7 +221,7 @@ class Screen:
         self.reopened = np.where(changed, self.cycle, self.reopened)
         self._strike(suspects, everyone.against_others, changed)
         self._convict(hard, compared, time)
-        self._calm_down(everyone.scaled, hard, compared)
+        self._calm_down(everyone, hard, compared)
         excluded = suspects | (self.fault != SensorFault.NONE) & (self.fault != SensorFault.SILENT)
         with np.errstate(invalid="ignore"):
             self.departure = np.where(self.fault > 0, np.nan_to_num(everyone.departure), 0.0)
@@ -278,9 +279,12 @@ class Screen:
         new = (self.fault != SensorFault.NONE) & (before == SensorFault.NONE)
         self.since = np.where(new, time, np.where(self.fault == SensorFault.NONE, np.nan, self.since))
 
-    def _calm_down(self, scaled: Array, hard: NDArray[np.bool_], compared: Comparison) -> None:
+    def _calm_down(self, found: Innovation, hard: NDArray[np.bool_], compared: Comparison) -> None:
+        # Agreement as good as the instrument is: that nobody knows better after it was left out for long is none.
+        able = 3.0 * np.hypot(self.table.noise, self.table.bias)
         with np.errstate(invalid="ignore"):
-            good = (np.abs(scaled) < 3.0) & np.isfinite(compared.observed) & ~hard
+            good = (np.abs(found.scaled) < 3.0) & (np.abs(found.departure) < able)
+        good &= np.isfinite(compared.observed) & ~hard
         good &= np.abs(self.lasting) < LASTING
         self.calm = np.where(good, self.calm + 1, 0)
         back = (self.fault == SensorFault.DISAGREES) & (self.calm >= CALM)

@@ -19,7 +19,8 @@ SENSORS = 4
 def table():
     return SimpleNamespace(
         place=np.arange(SENSORS)[None, :], size=SENSORS, low=np.full(SENSORS, 0.0), high=np.full(SENSORS, 100.0),
-        rate=np.full(SENSORS, 1.0), all_noise=np.full(SENSORS, 0.1),
+        rate=np.full(SENSORS, 1.0), all_noise=np.full(SENSORS, 0.1), noise=np.full((1, SENSORS), 0.1),
+        bias=np.full((1, SENSORS), 0.1),
     )  # fmt: skip
 
 
@@ -32,11 +33,11 @@ def readings(*values):
 class Plant:
     """Four sensors of one temperature that is known to 0.3 K."""
 
-    def __init__(self):
-        self.random = np.random.default_rng(0)
+    def __init__(self, known=0.3):
+        self.random, self.known = np.random.default_rng(0), known
 
     def comparison(self, *offsets):
-        members = np.broadcast_to(0.3 * centred_normals((1, 1, 20), self.random), (1, SENSORS, 20))
+        members = np.broadcast_to(self.known * centred_normals((1, 1, 20), self.random), (1, SENSORS, 20))
         observed = 0.1 * self.random.normal(size=(1, SENSORS)) + np.array(offsets)
         return Comparison(members, observed, np.full((1, SENSORS), 0.01), np.zeros((1, SENSORS), int))
 
@@ -85,6 +86,23 @@ def test_one_sensor_off_is_left_out_at_once_named_later_and_believed_again():
     assert not any(j.changed.any() for j in judged)
     run(screen, plant, CALM + 2, 0.0, 0.0, 0.0, 0.0, start=STRIKES)
     assert screen.fault[0, 1] == SensorFault.NONE
+
+
+def test_a_liar_is_not_believed_because_nobody_knows_better():
+    """A thermometer 2 K off is left out; when the others fall silent and the error bars grow to 1 K it stays so."""
+    screen, plant = Screen(table()), Plant()
+    run(screen, plant, STRIKES, 0.0, 2.0, 0.0, 0.0)
+    run(screen, Plant(known=1.0), 2 * CALM, np.nan, 2.0, np.nan, np.nan, start=STRIKES)
+    assert screen.fault[0, 1] == SensorFault.DISAGREES
+
+
+def test_who_believes_in_the_others_is_not_named_with_a_liar():
+    """Against a sensor that is 3 K off all others depart for long; only that one is named."""
+    screen, plant = Screen(table()), Plant()
+    run(screen, plant, 12, 0.0, 3.0, 0.0, 0.0)
+    assert (
+        np.flatnonzero(screen.fault[0]).tolist() == [1] and np.abs(screen.lasting[0, [0, 2, 3]]).max() < 1.5
+    )
 
 
 def test_a_sensor_that_is_off_by_a_little_for_long_is_named():
