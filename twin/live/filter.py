@@ -9,7 +9,7 @@ the same members said then (`twin.assimilation.ensemble_transform`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -283,8 +283,19 @@ class SubCenterFilter:
         observed = np.where(excluded, np.nan, compared.observed)
         return innovation_statistics(compared.predicted, observed, compared.variance)
 
-    def assimilate(self, compared: Comparison, excluded: NDArray[np.bool_]) -> None:
-        """Correct state, parameters, biases and what was said in the past by observations, some sensors left out."""
+    def assimilate(
+        self, compared: Comparison, excluded: NDArray[np.bool_], changed: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Correct state, parameters, biases and what was said in the past by observations.
+
+        Parameters
+        ----------
+        compared : Comparison
+        excluded : (module, sensor) bool array
+            Sensors that are left out.
+        changed : (module,) bool array, optional
+            Modules that were opened for this analysis: they keep what it finds.
+        """
         observed = np.where(excluded, np.nan, compared.observed)
         if not np.isfinite(observed).any():
             return
@@ -297,17 +308,18 @@ class SubCenterFilter:
         )
         self.slope = sensitivity(self.model.free, compared.predicted - self.bias)
         self.lasting.add(self.slope, np.where(np.isfinite(observed), self.table.bias**2, np.nan))
-        self.model.free = self._relaxed(self.model.free, transform(self.model.free, found))
+        share = np.full((len(observed), 1), RELAXATION) if changed is None else RELAXATION * ~changed[:, None]
+        self.model.free = self._relaxed(self.model.free, transform(self.model.free, found), share)
         self.bias = transform(self.bias, found)
         for tick in self.past.values():
             tick.before = transform(tick.before, found)
             tick.after = transform(tick.after, found)
 
-    def _relaxed(self, prior: Array, analysed: Array) -> Array:
+    def _relaxed(self, prior: Array, analysed: Array, share: Array) -> Array:
         """Return analysed parameters with a part of the prior's spread, and no less than lasting errors leave."""
         bounds = self.model.parameters
         floor = self.lasting.spread(bounds.spread, LOOKS)
-        wanted = np.maximum(relaxed_spread(prior, analysed, RELAXATION), floor)
+        wanted = np.maximum(relaxed_spread(prior, analysed, share), floor)
         design = bounds.free(bounds.nominal[None, :, None])[0, :, 0]
         return restore_spread(analysed, wanted, design, bounds.spread)
 
@@ -340,15 +352,21 @@ class SubCenterFilter:
         self.bias = keep * self.bias + np.sqrt(1.0 - keep**2) * self.table.bias[:, :, None] * noise
         model.apply_parameters()
 
-    def reopen(self, modules: NDArray[np.bool_]) -> None:
-        """Give the parameters of modules that changed at least the spread of the prior again."""
-        if not modules.any():
-            return
-        free = self.model.free
+    def reopen(self, compared: Comparison, modules: NDArray[np.bool_]) -> Comparison:
+        """Give the parameters of modules that changed at least the spread of the prior again, before the analysis.
+
+        What their sensors would have shown is moved along, or half of a change would be taken for errors of sensors.
+        """
+        at = np.flatnonzero(modules)
+        if not at.size:
+            return compared
+        free = self.model.free[at]
         mean, spread = free.mean(axis=2, keepdims=True), free.std(axis=2, ddof=1, keepdims=True)
-        wanted = np.maximum(self.model.parameters.spread[:, None] / np.maximum(spread, 1e-12), 1.0)
-        self.model.free = np.where(modules[:, None, None], mean + wanted * (free - mean), free)
-        self.model.apply_parameters()
+        factor = np.maximum(self.model.parameters.spread[:, None] / np.maximum(spread, 1e-12), 1.0)
+        wide, predicted = mean + factor * (free - mean), compared.predicted.copy()
+        predicted[at] += sensitivity(free, predicted[at] - self.bias[at]) @ (wide - free)
+        self.model.free[at] = wide
+        return replace(compared, predicted=predicted)
 
     # -- state ------------------------------------------------------------------------------------
 

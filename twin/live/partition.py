@@ -206,9 +206,9 @@ class Partition:
         judgement = self.screen.judge(self.filter, compared, self.time)
         innovation = self.filter.innovation(compared, judgement.excluded)
         self.filter.monitor.add(innovation)
-        self.filter.assimilate(compared, judgement.excluded)
+        compared = self.filter.reopen(compared, judgement.changed)
+        self.filter.assimilate(compared, judgement.excluded, judgement.changed)
         self.filter.adapt(compared, judgement.excluded)
-        self.filter.reopen(judgement.changed)
         self._drift_due = True
         self.judgement = judgement
         self.counts.cycles += 1
