@@ -177,6 +177,7 @@ class SubCenterFilter:
     def begin(self, time: float, inputs: ModuleInputs, first: Mapping[str, Array]) -> None:
         """Begin at a time [s] with the first measured values of the sensors, (module,) each."""
         self.model.settle(time, inputs)
+        self.past.clear()
         self.started = time
         places = {
             "supply": "coolant_supply_temperature",

@@ -109,7 +109,7 @@ class Partition:
         self._saved_at = -np.inf
         self.saves = 0
         self._forgettable = -1
-        self._drift_due = False
+        self._drift_due = self._blind = False
         self.journal = None if self.folder is None else Journal(self.folder / "journal")
 
     @property
@@ -188,13 +188,15 @@ class Partition:
         bin_ = self.aligner.read(number)
         readings = self.screen.clean(bin_, env.time + env.dt, env.dt)
         self._reported |= bin_.number > 0
-        inputs = self._inputs_of(readings)
-        if self.inputs is None:
+        inputs, seen = self._inputs_of(readings), bool(np.isfinite(readings[self.table.place]).any())
+        if self.inputs is None or (self._blind and seen):
+            # Nothing may have been measured in the tick in which the twin begins: then it begins again.
             self._begin(env.time, inputs, readings)
+            self._blind = not seen
         self.inputs = inputs
         known = np.isfinite(readings[self.table.inputs["card_power"]])
         self.filter.predict(number, env, inputs, known)
-        if np.isfinite(readings[self.table.place]).any():
+        if seen:
             self._seen[number] = self._observations(bin_, readings)
         self._keep_extras(readings)
         self._follow_demand(inputs.card_power, readings, env.dt)
@@ -297,6 +299,7 @@ class Partition:
             **self.grid.snapshot(),
             "counts": np.array([getattr(self.counts, n) for n in _COUNTS]),
             "settings": np.array([self.settings.members, self.settings.step, self.settings.cycle, self.settings.late]),
+            "blind": np.array(self._blind),
             "alarms": np.frombuffer(self.alarms.as_json().encode(), dtype=np.uint8),
         }  # fmt: skip
         for prefix, part in self._kept():
@@ -335,6 +338,7 @@ class Partition:
                 f"live: the checkpoint of '{self.name}' is of another case or version ({error}); start without --resume"
             ) from error
         self.grid.restore(saved)
+        self._blind = bool(saved["blind"])
         for name, value in zip(_COUNTS, saved["counts"]):
             setattr(self.counts, name, int(value))
         self.alarms.restore(saved["alarms"].tobytes().decode())

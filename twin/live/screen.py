@@ -57,6 +57,9 @@ EXPLAINED = 1e-3
 REOPEN_AGAIN = 10
 """Cycles after which parameters may be opened once more."""
 
+SETTLED = 600.0
+"""Time from the start of a model until what does not fit is a change of the plant [s]."""
+
 PRIOR_ODDS = 1e-4
 """Of a fault of a given sensor in a given cycle, for the confidence of alarms."""
 
@@ -214,6 +217,7 @@ class Screen:
             found = filter_.innovation(compared, left_out | suspects)
             explained |= found.total <= chi2.isf(EXPLAINED, np.maximum(found.number, 1))
         changed = ~explained & (self.cycle - self.reopened >= REOPEN_AGAIN)
+        changed &= time - filter_.started >= SETTLED
         suspects[~explained] = False
         # Those who are believed are held against each other, not against a liar.
         against = np.where(np.isnan(found.against_others), everyone.against_others, found.against_others)
