@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
 import numpy as np
 from live_experiment import ROOT, Follower, forecasts, simulate
 
@@ -30,47 +34,77 @@ def throttling(orbits: float, caps: list[float], seeds: int, spread: float) -> d
     spread : float
         Of the hidden factors.
     """
+    os.environ["NUMBA_NUM_THREADS"] = "1"  # of the processes that are started now: each has a core
+    rows: list[tuple[bool, bool, float]] = []
+    errors: list[float] = []
+    throttled = sub_centers = 0
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        runs = [
+            pool.submit(_near_the_limit, orbits, cap, seed, spread) for cap in caps for seed in range(seeds)
+        ]
+        for run in as_completed(runs):
+            label, found, gaps, hot, count = run.result()
+            rows += found
+            errors += gaps
+            throttled, sub_centers = throttled + hot, sub_centers + count
+            print(f"  {label}: {hot} of {count} sub-centers throttled; {_words(found)}", flush=True)
+    print(f"{throttled} of {sub_centers} sub-centers throttled; {_words(rows)}")
+    if errors:
+        print(f"  time to the limit: off by {np.median(np.abs(errors)) / 60.0:.1f} min (median)")
+    counts = {"forecasts": len(rows), "sub_centers": sub_centers, "throttled": throttled}
+    return counts | _rates(rows) | {"time_errors": errors, "rows": rows}
+
+
+def _near_the_limit(
+    orbits: float, cap: float, seed: int, spread: float
+) -> tuple[str, list[tuple[bool, bool, float]], list[float], int, int]:
+    """Run one experiment.
+
+    Returns
+    -------
+    label : str
+    rows : list of (throttling came, was there already, chance foretold)
+    errors : list of float
+        Of the time to the limit [s].
+    throttled, sub_centers : int
+    """
     from twin.case import Case
     from twin.feed.assembly import FeedOptions
 
+    case = Case.load(
+        ROOT / "cases" / "constellation-200kw.yaml",
+        [f"mission.duration={orbits} orbits", "numerics.thermal=reduced",
+         f"module_classes.satellite.racks.power_cap={cap} W"],
+    )  # fmt: skip
+    random = np.random.default_rng([seed, int(cap)])
+    names = [center.name for center in case.sub_centers]
+    faults = [
+        f"pump:{random.uniform(0.7, 0.95):.3f}@{random.uniform(10, 35):.0f}m/{name}/0"
+        for name in random.permutation(names)[:4]
+    ]
+    faults += [f"panel:1@20m/{name}/0" for name in random.permutation(names)[:2]]
+    faults.append("surge:1.1@25m")
+    truth = simulate(case, FeedOptions(faults=tuple(faults), spread=spread, seed=seed))
+    follower = Follower.of(case)
+    at = follower.dictionary.of_quantity("throttled_fraction_thermal")
+    hot = truth.values[:, at] > 0.0
+    period = follower.partitions[0].model.orbit.period
     rows: list[tuple[bool, bool, float]] = []
     errors: list[float] = []
-    for cap in caps:
-        for seed in range(seeds):
-            case = Case.load(
-                ROOT / "cases" / "constellation-200kw.yaml",
-                [f"mission.duration={orbits} orbits", "numerics.thermal=reduced",
-                 f"module_classes.satellite.racks.power_cap={cap} W"],
-            )  # fmt: skip
-            random = np.random.default_rng([seed, int(cap)])
-            names = [center.name for center in case.sub_centers]
-            faults = [
-                f"pump:{random.uniform(0.7, 0.95):.3f}@{random.uniform(10, 35):.0f}m/{name}/0"
-                for name in random.permutation(names)[:4]
-            ]
-            faults += [f"panel:1@20m/{name}/0" for name in random.permutation(names)[:2]]
-            faults.append("surge:1.1@25m")
-            truth = simulate(case, FeedOptions(faults=tuple(faults), spread=spread, seed=seed))
-            follower = Follower.of(case)
-            at = follower.dictionary.of_quantity("throttled_fraction_thermal")
-            hot = truth.values[:, at] > 0.0
-            period = follower.partitions[0].model.orbit.period
-            for outlook in forecasts(follower, truth.telemetry(), EVERY):
-                if not BEGIN <= outlook.time <= truth.time[-1] - period:
-                    continue
-                window = (truth.time > outlook.time) & (truth.time <= outlook.time + period)
-                module = follower.modules(outlook.sub_center)
-                ahead = hot[window][:, module].any(axis=1)
-                now = bool(hot[truth.row(outlook.time), module].any())
-                rows.append((bool(ahead.any()), now, outlook.probability["heat"]))
-                when = outlook.time_to_limit["heat"]
-                if ahead.any() and not now and when is not None and outlook.probability["heat"] >= 0.5:
-                    errors.append(when[1] - float(truth.time[window][ahead.argmax()] - outlook.time))
-            print(f"  cap {cap:g} W, seed {seed}: {_words(rows)}", flush=True)
-    print(_words(rows))
-    if errors:
-        print(f"  time to the limit: off by {np.median(np.abs(errors)) / 60.0:.1f} min (median)")
-    return {"forecasts": len(rows)} | _rates(rows) | {"time_errors": errors, "rows": rows}
+    for outlook in forecasts(follower, truth.telemetry(), EVERY):
+        if not BEGIN <= outlook.time <= truth.time[-1] - period:
+            continue
+        window = (truth.time > outlook.time) & (truth.time <= outlook.time + period)
+        module = follower.modules(outlook.sub_center)
+        ahead = hot[window][:, module].any(axis=1)
+        now = bool(hot[truth.row(outlook.time), module].any())
+        rows.append((bool(ahead.any()), now, outlook.probability["heat"]))
+        when = outlook.time_to_limit["heat"]
+        if ahead.any() and not now and when is not None and outlook.probability["heat"] >= 0.5:
+            errors.append(when[1] - float(truth.time[window][ahead.argmax()] - outlook.time))
+    late = truth.time > BEGIN
+    throttled = sum(bool(hot[late][:, follower.modules(c)].any()) for c in range(len(names)))
+    return f"cap {cap:g} W, seed {seed}", rows, errors, throttled, len(names)
 
 
 def _rates(rows: list[tuple[bool, bool, float]]) -> dict[str, float]:

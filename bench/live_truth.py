@@ -100,8 +100,11 @@ def table(orbits: float, file: str, spread: float, seed: int) -> dict[str, objec
     result |= _calibration(truth, quiet)
     name = case.sub_centers[0].name
     faults = [text.replace("center", name).format(k) for k, text in enumerate(SENSOR_FAULTS, len(PUMPS))]
-    lied = Course.of(truth, _until(truth, truth.telemetry(faults), STRUCK + 2400.0))
-    result |= _sensors(quiet, lied, faults, name)
+    mute = [f"dropout@75m/{fault.split('/', 1)[1]}" for fault in faults]
+    lied, absent = (
+        Course.of(truth, _until(truth, truth.telemetry(struck), STRUCK + 2400.0)) for struck in (faults, mute)
+    )
+    result |= _sensors(truth, absent, lied, faults, name)
     pumps = tuple(f"pump:0.9@75m/{name}/{k}" for k in PUMPS)
     broken = simulate(case, FeedOptions(faults=pumps, spread=spread, seed=seed), STRUCK + 2400.0)
     result |= _pumps(Course.of(broken, broken.telemetry()), name)
@@ -165,10 +168,32 @@ def _calibration(truth: HiddenTruth, course: Course) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _sensors(quiet: Course, lied: Course, faults: list[str], name: str) -> dict[str, object]:
+def first_wrong(truth: HiddenTruth, faults: list[str]) -> list[float]:
+    """Return when each faulty sensor first says something else than it would have said [s]: spikes are rare."""
+    from twin.feed.assembly import parse_faults
+    from twin.feed.sensors import Sensors
+    from twin.telemetry.dictionary import Dictionary
+
+    dictionary = Dictionary.of_case(truth.case)
+    options, struck = truth.options, parse_faults(truth.case, dictionary, faults)
+    good, bad = (Sensors(dictionary, options.errors, f, options.seed) for f in ((), struck))
+    places = [int(fault.parameters(dictionary)[0]) for fault in struck]
+    since = np.full(len(faults), np.nan)
+    for row in range(truth.row(STRUCK), len(truth.time)):
+        good.readings = bad.readings = row
+        values, time = truth.values[row].astype(float), float(truth.time[row])
+        wrong = (good.read(time, values) != bad.read(time, values))[places]
+        since[np.isnan(since) & wrong] = time
+    return [float(t) for t in since]
+
+
+def _sensors(
+    truth: HiddenTruth, absent: Course, lied: Course, faults: list[str], name: str
+) -> dict[str, object]:
+    """Say when lying sensors are named, and by how much they pull: against a run in which they are missing."""
     rows = []
-    undisturbed = dict(zip(quiet.time, quiet.temperature))
-    for fault in faults:
+    undisturbed = dict(zip(absent.time, absent.temperature))
+    for fault, first in zip(faults, first_wrong(truth, faults)):
         place = fault.split("/", 1)[1]
         module = int(place.split("/")[1])
         mine = [a for a in lied.alarms if a.kind == "sensor" and a.place == place]
@@ -176,12 +201,20 @@ def _sensors(quiet: Course, lied: Course, faults: list[str], name: str) -> dict[
         pull = max(
             float(np.abs(row[module] - undisturbed[t][module]).max())
             for t, row in zip(lied.time, lied.temperature)
-            if t in undisturbed
+            if t in undisturbed and t > STRUCK
         )
-        delay = mine[0].time - STRUCK if mine else float("nan")
-        rows.append({"fault": fault, "delay": delay, "pull": pull, "others": [a.text for a in others]})
+        since = first if fault.startswith("spike") else STRUCK
+        delay = mine[0].time - since if mine else float("nan")
+        rows.append(
+            {
+                "fault": fault, "first_wrong": since - STRUCK, "delay": delay, "pull": pull,
+                "others": [a.text for a in others],
+            }
+        )  # fmt: skip
+        begins = f" (first one at {since - STRUCK:.0f} s)" if since > STRUCK else ""
         print(
-            f"  {fault:<58} named after {delay:>5.0f} s, pull at most {pull:.2f} K {[a.text for a in others]}"
+            f"  {fault:<58} named after {delay:>5.0f} s{begins}, pull at most {pull:.2f} K "
+            f"{[a.text for a in others]}"
         )
     struck = {row.split("/")[2] for row in faults}
     false = [a.text for a in lied.alarms if a.place.split("/")[1] not in struck]

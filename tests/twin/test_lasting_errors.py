@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from twin.assimilation import LastingErrors, restore_spread
-from twin.assimilation.lasting_errors import sensitivity
+from twin.assimilation import LastingErrors, restore_spread, sensitivity
 from twin.assimilation.parameters import centred_normals
 
 H = np.array([[1.0, 0.2], [0.0, 3.0], [0.5, -1.0]])
@@ -28,7 +27,7 @@ def test_spread_is_that_of_many_looks_with_errors_that_stay():
     theta = ensemble()
     errors = LastingErrors(1, 2, 100.0)
     for _ in range(3):
-        errors.add(theta, H @ theta, BIAS[None] ** 2)
+        errors.add(sensitivity(theta, H @ theta), BIAS[None] ** 2)
     # Joint Gaussian of (parameters, sensor errors) after n readings y = H θ + b + e.
     looks, noise = 1e5, 0.1
     both = np.hstack([H, np.eye(3)])
@@ -40,7 +39,7 @@ def test_spread_is_that_of_many_looks_with_errors_that_stay():
 def test_without_sensors_the_prior_stays():
     theta = ensemble(2)
     errors = LastingErrors(2, 2, 100.0)
-    errors.add(theta, H @ theta, np.array([[np.nan] * 3, BIAS**2]))
+    errors.add(sensitivity(theta, H @ theta), np.array([[np.nan] * 3, BIAS**2]))
     spread = errors.spread(PRIOR)
     assert spread[0] == pytest.approx(PRIOR) and (spread[1] < PRIOR).all()
     assert list(errors.weight) == [0.0, 1.0]
@@ -49,7 +48,7 @@ def test_without_sensors_the_prior_stays():
 def test_two_looks_tell_more_than_one():
     theta = ensemble()
     errors = LastingErrors(1, 2, 100.0)
-    errors.add(theta, H @ theta, BIAS[None] ** 2)
+    errors.add(sensitivity(theta, H @ theta), BIAS[None] ** 2)
     assert (errors.spread(PRIOR, 2.0) < errors.spread(PRIOR)).all()
 
 

@@ -6,7 +6,7 @@ Knows nothing of plants or telemetry: arrays are (local analysis, …, member).
 from twin.assimilation.consistency import ConsistencyMonitor, Innovation, innovation_statistics
 from twin.assimilation.ensemble_transform import Analysis, analyse, transform
 from twin.assimilation.inflation import AdaptiveInflation, relaxed_spread
-from twin.assimilation.lasting_errors import LastingErrors, restore_spread
+from twin.assimilation.lasting_errors import LastingErrors, restore_spread, sensitivity
 from twin.assimilation.parameters import BoundedParameters
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "innovation_statistics",
     "relaxed_spread",
     "restore_spread",
+    "sensitivity",
     "transform",
 ]

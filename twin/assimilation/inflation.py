@@ -68,13 +68,13 @@ class AdaptiveInflation:
         return np.clip(before + trust * (np.clip(wanted, 0.0, 10.0) - before), self.lowest, self.highest)
 
 
-def relaxed_spread(prior: ArrayLike, posterior: ArrayLike, share: float) -> Array:
+def relaxed_spread(prior: ArrayLike, posterior: ArrayLike, share: ArrayLike) -> Array:
     """Return the spread of analysed members with a part of what the analysis took given back.
 
     Parameters
     ----------
     prior, posterior : (N, n, m) arrays
-    share : float
+    share : float or (N, 1) array
         0 keeps the analysis, 1 the spread of the prior.
 
     Returns
@@ -84,4 +84,4 @@ def relaxed_spread(prior: ArrayLike, posterior: ArrayLike, share: float) -> Arra
     """
     before = np.asarray(prior, dtype=float).std(axis=2, ddof=1)
     after = np.asarray(posterior, dtype=float).std(axis=2, ddof=1)
-    return np.asarray(after + share * (before - after))
+    return np.asarray(after + np.asarray(share, dtype=float) * (before - after))

@@ -78,29 +78,27 @@ class LastingErrors:
         self.information = np.zeros((self.count, self.parameters, self.parameters))
         self.weight = np.zeros(self.count)
 
-    def add(self, parameters: ArrayLike, predicted: ArrayLike, variance: ArrayLike) -> None:
+    def add(self, slope: ArrayLike, variance: ArrayLike) -> None:
         """Take in one look.
 
         Parameters
         ----------
-        parameters : (N, k, m) array
-        predicted : (N, p, m) array
-            Without the errors of the sensors.
+        slope : (N, p, k) array
+            Change of the observations with the parameters, see `sensitivity`.
         variance : (N, p) array
             Of the lasting errors; not finite where nothing was seen.
         """
-        error = np.asarray(variance, dtype=float)
+        error, change = np.asarray(variance, dtype=float), np.asarray(slope, dtype=float)
         there = np.isfinite(error)
         precision = np.where(there, 1.0 / np.where(there, error, 1.0), 0.0)
-        slope = sensitivity(parameters, predicted)
-        look = slope.transpose(0, 2, 1) @ (precision[:, :, None] * slope)
+        look = change.transpose(0, 2, 1) @ (precision[:, :, None] * change)
         seen = there.any(axis=1)
         self.weight = np.where(seen, np.minimum(self.weight + 1.0, self.memory), self.weight)
         share = np.where(seen, 1.0 / np.maximum(self.weight, 1.0), 0.0)
         self.information += share[:, None, None] * (look - self.information)
 
-    def spread(self, prior: ArrayLike, looks: float = 1.0) -> Array:
-        """Return the standard deviations that remain, (N, k).
+    def covariance(self, prior: ArrayLike, looks: float = 1.0) -> Array:
+        """Return the covariance of the parameters that remains, (N, k, k).
 
         Parameters
         ----------
@@ -114,7 +112,11 @@ class LastingErrors:
         scaled = looks * before[:, None] * self.information * before
         diagonal = np.arange(before.size)
         scaled[:, diagonal, diagonal] += 1.0
-        return np.asarray(before * np.sqrt(np.linalg.inv(scaled)[:, diagonal, diagonal]))
+        return np.asarray(before[:, None] * np.linalg.inv(scaled) * before)
+
+    def spread(self, prior: ArrayLike, looks: float = 1.0) -> Array:
+        """Return the standard deviations that remain, (N, k); parameters as `covariance`."""
+        return np.asarray(np.sqrt(np.diagonal(self.covariance(prior, looks), axis1=1, axis2=2)))
 
 
 def restore_spread(

@@ -48,9 +48,11 @@ def outlook_line(message: Mapping[str, Any]) -> str:
     """Return a line on what lies ahead of a sub-center."""
     chances = ", ".join(f"by {cause} {100 * p:.0f} %" for cause, p in message["probability"].items())
     cap = "" if message["cap"] is None else f"; a cap of {message['cap'] / 1e3:.1f} kW a module avoids it"
+    room = message["junction_headroom"]
+    hottest = f"{abs(room):.1f} K {'over' if room < 0.0 else 'below'}"
     return (
         f"{mission_clock(message['time'])} {message['sub_center']}: next {message['horizon'] / 60.0:.0f} min: "
-        f"throttling {chances}{cap}; hottest 1 % of cards {message['junction_headroom']:.1f} K below their limit, "
+        f"throttling {chances}{cap}; hottest 1 % of cards {hottest} their limit, "
         f"charge at least {100 * message['state_of_charge_low']:.1f} %"
     )
 

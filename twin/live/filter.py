@@ -9,7 +9,7 @@ the same members said then (`twin.assimilation.ensemble_transform`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,14 @@ from twin.assimilation import (
     innovation_statistics,
     relaxed_spread,
     restore_spread,
+    sensitivity,
     transform,
 )
 from twin.assimilation.parameters import centred_normals
 from twin.environment_track import TickEnvironment
 from twin.live.model import PARAMETERS, START_SPREAD, ModuleInputs, SubCenterModel
-from twin.live.sensors import NAMES, POINT, SUNLIT, SensorTable, predict, predict_now, swing_gain
+from twin.live.sensors import NAMES, POINT, SUNLIT, SensorTable, meter_gain, predict, predict_now, swing_gain
+from twin.live.spikes import SpikeWatch
 
 Array = NDArray[np.float64]
 
@@ -113,14 +115,14 @@ class Comparison:
     predicted : (module, sensor, member) array
     observed, variance : (module, sensor) arrays
         NaN where nothing was seen.
-    wild : (module, sensor) int array
-        Ticks whose value stood alone and was left out.
+    wild : (module, sensor) array
+        Spikes, by how far off they were (`twin.live.spikes`).
     """
 
     predicted: Array
     observed: Array
     variance: Array
-    wild: NDArray[np.int64]
+    wild: Array
 
 
 @dataclass
@@ -157,18 +159,25 @@ class SubCenterFilter:
         self.inflation = np.ones(modules)
         self.monitor = ConsistencyMonitor(modules)
         self.lasting = LastingErrors(modules, parameters, ORBIT)
+        self.slope = np.zeros((modules, sensors, parameters))
+        self.spikes = SpikeWatch((modules, sensors))
         self.past: dict[int, Predicted] = {}
         self.started = -np.inf
         self._power: Array | None = None
-        self._swing_gain = np.concatenate(
-            [np.broadcast_to(swing_gain(g), (g.module_count, sensors)) for g in self.model.groups]
+        self._swing_gain, gain = (
+            np.concatenate([np.broadcast_to(rule(g), (g.module_count, sensors)) for g in self.model.groups])
+            for rule in (swing_gain, meter_gain)
         )
+        meter = self.table.all_noise[self.table.inputs["card_power"]]
+        self._noise = np.hypot(self.table.noise, gain * meter[:, None])
+        self._follows = (self._swing_gain > 0.0) | (gain > 0.0)
 
     # -- start ------------------------------------------------------------------------------------
 
     def begin(self, time: float, inputs: ModuleInputs, first: Mapping[str, Array]) -> None:
         """Begin at a time [s] with the first measured values of the sensors, (module,) each."""
         self.model.settle(time, inputs)
+        self.past.clear()
         self.started = time
         places = {
             "supply": "coolant_supply_temperature",
@@ -207,7 +216,7 @@ class SubCenterFilter:
         steady = (lit in (0.0, 1.0)) and not env.jump
         usable = np.broadcast_to(~SUNLIT | steady, after.shape[:2])
         if known is not None:
-            usable = usable & (known[:, None] | (self._swing_gain == 0.0))
+            usable = usable & (known[:, None] | ~self._follows)
         before = np.where(POINT[:, None], before, after)
         swing = np.abs(inputs.card_power - (self._power if self._power is not None else inputs.card_power))
         self._power = inputs.card_power.copy()
@@ -230,16 +239,16 @@ class SubCenterFilter:
         shape = self.bias.shape[:2]
         ticks = [(self.past[n], o) for n, o in sorted(seen.items()) if n in self.past]
         weight, total, swing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        predicted, wild = np.zeros(self.bias.shape), np.zeros(shape, dtype=np.int64)
+        predicted = np.zeros(self.bias.shape)
         if not ticks:
             missing = np.full(shape, np.nan)
-            return Comparison(predicted, missing, missing, wild)
+            return Comparison(predicted, missing, missing, np.zeros(shape))
         members = [tick.at(o.time) for tick, o in ticks]
         there = [np.isfinite(o.value) & tick.usable for tick, o in ticks]
         gaps = np.stack(
             [np.where(t, o.value - y.mean(axis=2), np.nan) for y, t, (_, o) in zip(members, there, ticks)]
         )
-        alone = self._alone(gaps, np.stack([tick.swing for tick, _ in ticks]))
+        alone, wild = self.spikes.follow(gaps, self._honest([tick for tick, _ in ticks], members))
         for k, (tick, o) in enumerate(ticks):
             share = np.where(there[k] & ~alone[k], o.number, 0).astype(float)
             weight += share
@@ -249,27 +258,24 @@ class SubCenterFilter:
         some = weight > 0.0
         doubt = 1.0 + START_DOUBT * np.exp(-max(ticks[-1][0].end - self.started, 0.0) / START_TIME)
         divisor = np.where(some, weight, 1.0)
-        variance = (self.table.noise**2 + swing / divisor) / divisor + self.table.residual**2
+        # Samples of a cycle meet the iterations of a job at the same phases: of what swings, several tell no more than
+        # one.
+        variance = self._noise**2 / divisor + swing / divisor + self.table.residual**2
         return Comparison(
             predicted / divisor[:, :, None],
             np.where(some, total / divisor, np.nan),
             np.where(some, np.maximum(doubt * variance, 1e-12), np.nan),
-            alone.sum(axis=0),
+            wild,
         )
 
-    def _alone(self, gaps: Array, swing: Array) -> NDArray[np.bool_]:
-        """Which ticks of (tick, module, sensor) gaps stand alone against the others of the cycle."""
-        count = np.isfinite(gaps).sum(axis=0)
-        if len(gaps) < 3 or not np.any(count >= 3):
-            return np.zeros(gaps.shape, dtype=bool)
-        filled = np.where(np.isnan(gaps), np.inf, gaps)
-        order = np.sort(filled, axis=0)
-        low = np.take_along_axis(order, np.maximum((count - 1) // 2, 0)[None], axis=0)[0]
-        middle = np.where(count >= 3, low, np.nan)
-        known = np.hypot(self.table.noise, self.table.residual)
-        spread = np.hypot(known, self._swing_gain * swing[:, :, None])
-        with np.errstate(invalid="ignore"):
-            return np.abs(gaps - middle) > 8.0 * spread
+    def _honest(self, ticks: list[Predicted], members: list[Array]) -> Array:
+        """Standard deviation of what gaps of a cycle differ by without a fault, (tick, module, sensor)."""
+        swing = self._swing_gain * np.stack([tick.swing for tick in ticks])[:, :, None]
+        # Where members disagree at one time more than at others, a battery is just full or an array at its limit.
+        apart = np.stack([y.var(axis=2, ddof=1) for y in members])
+        return np.asarray(
+            np.sqrt(self._noise**2 + self.table.residual**2 + swing**2 + apart - apart.min(axis=0))
+        )
 
     # -- analysis ---------------------------------------------------------------------------------
 
@@ -278,8 +284,19 @@ class SubCenterFilter:
         observed = np.where(excluded, np.nan, compared.observed)
         return innovation_statistics(compared.predicted, observed, compared.variance)
 
-    def assimilate(self, compared: Comparison, excluded: NDArray[np.bool_]) -> None:
-        """Correct state, parameters, biases and what was said in the past by observations, some sensors left out."""
+    def assimilate(
+        self, compared: Comparison, excluded: NDArray[np.bool_], changed: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Correct state, parameters, biases and what was said in the past by observations.
+
+        Parameters
+        ----------
+        compared : Comparison
+        excluded : (module, sensor) bool array
+            Sensors that are left out.
+        changed : (module,) bool array, optional
+            Modules that were opened for this analysis: they keep what it finds.
+        """
         observed = np.where(excluded, np.nan, compared.observed)
         if not np.isfinite(observed).any():
             return
@@ -290,21 +307,35 @@ class SubCenterFilter:
                 for state, place in zip(self.model.pack(), self.model.places)
             ]
         )
-        model = compared.predicted - self.bias
-        self.lasting.add(self.model.free, model, np.where(np.isfinite(observed), self.table.bias**2, np.nan))
-        self.model.free = self._relaxed(self.model.free, transform(self.model.free, found))
+        self.slope = sensitivity(self.model.free, compared.predicted - self.bias)
+        self.lasting.add(self.slope, np.where(np.isfinite(observed), self.table.bias**2, np.nan))
+        share = np.full((len(observed), 1), RELAXATION) if changed is None else RELAXATION * ~changed[:, None]
+        self.model.free = self._relaxed(self.model.free, transform(self.model.free, found), share)
         self.bias = transform(self.bias, found)
         for tick in self.past.values():
             tick.before = transform(tick.before, found)
             tick.after = transform(tick.after, found)
 
-    def _relaxed(self, prior: Array, analysed: Array) -> Array:
+    def _relaxed(self, prior: Array, analysed: Array, share: Array) -> Array:
         """Return analysed parameters with a part of the prior's spread, and no less than lasting errors leave."""
         bounds = self.model.parameters
         floor = self.lasting.spread(bounds.spread, LOOKS)
-        wanted = np.maximum(relaxed_spread(prior, analysed, RELAXATION), floor)
+        wanted = np.maximum(relaxed_spread(prior, analysed, share), floor)
         design = bounds.free(bounds.nominal[None, :, None])[0, :, 0]
         return restore_spread(analysed, wanted, design, bounds.spread)
+
+    def least_spread(self) -> Array:
+        """Standard deviations that errors of the model and lasting ones of sensors leave of what is measured.
+
+        Returns
+        -------
+        (module, sensor) ndarray
+            Of the true values at the end of the last tick, in the unit of each sensor.
+        """
+        left = self.lasting.covariance(self.model.parameters.spread)
+        lasting = np.einsum("nsk,nkl,nsl->ns", self.slope, left, self.slope)
+        last = self.past[max(self.past)].swing if self.past else np.zeros(len(lasting))
+        return np.asarray(np.sqrt(lasting + (self._swing_gain * last[:, None]) ** 2))
 
     def adapt(self, compared: Comparison, excluded: NDArray[np.bool_]) -> None:
         """Follow the spread that innovations ask for."""
@@ -322,15 +353,21 @@ class SubCenterFilter:
         self.bias = keep * self.bias + np.sqrt(1.0 - keep**2) * self.table.bias[:, :, None] * noise
         model.apply_parameters()
 
-    def reopen(self, modules: NDArray[np.bool_]) -> None:
-        """Give the parameters of modules that changed at least the spread of the prior again."""
-        if not modules.any():
-            return
-        free = self.model.free
+    def reopen(self, compared: Comparison, modules: NDArray[np.bool_]) -> Comparison:
+        """Give the parameters of modules that changed at least the spread of the prior again, before the analysis.
+
+        What their sensors would have shown is moved along, or half of a change would be taken for errors of sensors.
+        """
+        at = np.flatnonzero(modules)
+        if not at.size:
+            return compared
+        free = self.model.free[at]
         mean, spread = free.mean(axis=2, keepdims=True), free.std(axis=2, ddof=1, keepdims=True)
-        wanted = np.maximum(self.model.parameters.spread[:, None] / np.maximum(spread, 1e-12), 1.0)
-        self.model.free = np.where(modules[:, None, None], mean + wanted * (free - mean), free)
-        self.model.apply_parameters()
+        factor = np.maximum(self.model.parameters.spread[:, None] / np.maximum(spread, 1e-12), 1.0)
+        wide, predicted = mean + factor * (free - mean), compared.predicted.copy()
+        predicted[at] += sensitivity(free, predicted[at] - self.bias[at]) @ (wide - free)
+        self.model.free[at] = wide
+        return replace(compared, predicted=predicted)
 
     # -- state ------------------------------------------------------------------------------------
 
@@ -341,9 +378,11 @@ class SubCenterFilter:
             "started": np.array(self.started),
             "bias": self.bias.copy(),
             "inflation": self.inflation.copy(),
+            "slope": self.slope.copy(),
             "lasting/information": self.lasting.information.copy(),
             "lasting/weight": self.lasting.weight.copy(),
         }
+        saved |= {f"spikes/{name}": values for name, values in self.spikes.snapshot().items()}
         saved |= {
             f"monitor/{name}": getattr(self.monitor, name).copy()
             for name in ("weight", "total", "number", "square_weight")
@@ -361,10 +400,14 @@ class SubCenterFilter:
         """Continue from a snapshot."""
         self.model.restore({k.removeprefix("model/"): v for k, v in saved.items() if k.startswith("model/")})
         self.bias, self.inflation = np.array(saved["bias"]), np.array(saved["inflation"])
+        self.slope = np.array(saved["slope"])
         for name in ("information", "weight"):
             setattr(self.lasting, name, np.array(saved[f"lasting/{name}"]))
         for name in ("weight", "total", "number", "square_weight"):
             setattr(self.monitor, name, np.array(saved[f"monitor/{name}"]))
+        self.spikes.restore(
+            {k.removeprefix("spikes/"): v for k, v in saved.items() if k.startswith("spikes/")}
+        )
         self.started = float(saved["started"])
         self._power = np.array(saved["power"]) if "power" in saved else None
         numbers = {int(k.split("/")[1]) for k in saved if k.startswith("past/")}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time as clock
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,9 @@ QUEUE = 2_000_000
 
 BATCH = 1_000_000
 """Most samples that are handed on at once."""
+
+REMEMBERED = 480
+"""Cycles of a sub-center that are remembered for curves."""
 
 FORECAST_SHARE = 0.3
 """Share of the time that forecasts may take when telemetry comes faster than real time."""
@@ -103,6 +107,8 @@ class LiveTwin:
         Called with every message (`twin.live.messages`).
     latest : dict
         Last message of each type and sub-center.
+    history : dict
+        By sub-center, what is remembered of its last cycles (`twin.live.messages.summary`).
     latencies : list of float
         From the last packets of a cycle to the updated state [s].
     """
@@ -116,6 +122,7 @@ class LiveTwin:
         self.books = [AlarmBook(name) for name in self.names]
         self.listeners: list[Listener] = []
         self.latest: dict[tuple[str, str], dict[str, object]] = {}
+        self.history = {name: deque[dict[str, object]](maxlen=REMEMBERED) for name in self.names}
         self.latencies: list[float] = []
         self.forecasts = forecasts
         self.reports: dict[int, CycleReport] = {}
@@ -253,7 +260,9 @@ class LiveTwin:
             if self.store is not None:
                 self.store.report(report)
                 self._published[outcome.sub_center] = report.time
-            self._tell(messages.state(name, report, latency))
+            message = messages.state(name, report, latency)
+            self.history[name].append(messages.summary(message))
+            self._tell(message)
         if outcome.saved and self.store is not None:
             self.store.flush()  # a state on disk must not be ahead of what is published
 

@@ -5,11 +5,13 @@ The format is described in docs/guide/live.md; `FORMAT` changes when a reader mu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twin import component_models
 from twin.case import Case
 from twin.live.model import PARAMETERS
 from twin.live.outlook import Forecast, as_json
@@ -24,6 +26,7 @@ MOST_MODULES = 2048
 
 def hello(case: Case, modules: list[int]) -> dict[str, Any]:
     """Return the first message of a socket: what the plant is and what the columns of the others mean."""
+    used = {group.class_ for center in case.sub_centers for group in center.modules}
     return {
         "type": "hello",
         "format": FORMAT,
@@ -33,6 +36,9 @@ def hello(case: Case, modules: list[int]) -> dict[str, Any]:
         "sub_centers": [
             {"name": center.name, "modules": count} for center, count in zip(case.sub_centers, modules)
         ],
+        "junction_limit": min(
+            component_models.card(case.module_classes[name], name).target_temperature for name in sorted(used)
+        ),
         "places": list(PLACES),
         "parameters": list(PARAMETERS),
         "sensors": list(NAMES),
@@ -87,6 +93,19 @@ def state(name: str, report: CycleReport, latency: float | None) -> dict[str, An
             "sensor_fault": report.sensor_fault.tolist(),
         }
     return message
+
+
+def summary(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is remembered of a state message, for curves."""
+    flow, back = message["parameter"]["mass_flow"], message["temperature"]["return"]
+    return {
+        "time": message["time"],
+        "card_power": message["card_power"],
+        "radiator_margin": message["radiator_margin"],
+        "state_of_charge": message["state_of_charge"],
+        "flow_low": flow["low"], "flow": flow["mean"], "flow_high": flow["high"],
+        "return_low": back["low"], "return": back["mean"], "return_high": back["high"],
+    }  # fmt: skip
 
 
 def outlook(name: str, forecast: Forecast) -> dict[str, Any]:

@@ -14,6 +14,9 @@ CAUSES = ("heat", "power")
 ALARM = 0.5
 """Chance of throttling within the horizon from which there is an alarm."""
 
+NOW = 90.0
+"""What is nearer than this is now [s]."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -79,13 +82,15 @@ class Forecast:
             if chance < ALARM or when is None:
                 continue
             cap = "" if self.cap is None else f"; a cap of {self.cap / 1e3:.1f} kW per module avoids it"
+            moment = "now" if when[1] < NOW else f"in {when[1] / 60.0:.0f} min"
+            text = (
+                f"throttling by {cause} {moment}, module {self.worst[cause]} first, with a chance of "
+                f"{100 * chance:.0f} %{cap}"
+            )
+            # One alarm of a sub-center: which module comes first changes from forecast to forecast.
             found.append(
-                Alarm(
-                    "forecast", f"throttling by {cause}", f"{sub_center}/{self.worst[cause]}", self.time, chance,
-                    f"throttling by {cause} in {when[1] / 60.0:.0f} min with a chance of {100 * chance:.0f} %{cap}",
-                    when[1],
-                )
-            )  # fmt: skip
+                Alarm("forecast", f"throttling by {cause}", sub_center, self.time, chance, text, when[1])
+            )
         return found
 
 

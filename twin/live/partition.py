@@ -23,6 +23,7 @@ from twin.live.demand import CardDemand
 from twin.live.filter import Observations, SubCenterFilter
 from twin.live.grid import CycleGrid
 from twin.live.group import PanelMaker
+from twin.live.inbox import Inbox
 from twin.live.journal import Journal, Samples
 from twin.live.model import ModelSettings, ModuleInputs, SubCenterModel
 from twin.live.report import CycleReport, make_report
@@ -43,9 +44,6 @@ LONGEST_GAP = 6.0 * 3600.0
 MANY_CARDS = 100.0
 """Cards of a module from which it throttles when one in a hundred does, and not with the first."""
 
-FARTHEST = 30.0 * 86400.0
-"""A time further ahead than this is no time of a sample [s]."""
-
 
 @dataclass
 class Counts:
@@ -55,7 +53,6 @@ class Counts:
     batches: int = 0
     serial: int = -1
     restarts: int = 0
-    backward: int = 0
 
 
 @dataclass
@@ -105,14 +102,14 @@ class Partition:
         self.extras = {name: np.full(self.model.modules, np.nan) for name in EXTRAS}
         self.demand = CardDemand(self.model.modules, self.model.junction_rise)
         self.inputs: ModuleInputs | None = None
-        self._held: list[Samples] = []
+        self.inbox = Inbox(self.aligner, self.grid)
         self._expected: NDArray[np.bool_] | None = None
         self._seen: dict[int, Observations] = {}
         self._reported = np.zeros(self.table.size, dtype=bool)
         self._saved_at = -np.inf
         self.saves = 0
         self._forgettable = -1
-        self._drift_due = False
+        self._drift_due = self._blind = False
         self.journal = None if self.folder is None else Journal(self.folder / "journal")
 
     @property
@@ -146,11 +143,11 @@ class Partition:
     def _take(self, serial: int, samples: Samples) -> list[CycleReport]:
         self.counts.serial = serial
         self.counts.batches += 1
-        self._held.append(samples)
+        self.inbox.put(samples)
         self._drift()
         reports = []
         while True:
-            now = self._distribute()
+            now = self.inbox.distribute()
             if now is None or not self._tick_is_ready(now):
                 break
             self._drift()
@@ -166,45 +163,6 @@ class Partition:
         if self._drift_due:
             self.filter.drift(self.settings.cycle)
             self._drift_due = False
-
-    def _distribute(self) -> float | None:
-        """Put samples into the open bins, hold those ahead of them; return how far the source has come [s]."""
-        if not self._held:
-            return float(np.max(self.aligner.newest, initial=-np.inf)) if self.grid.tick else None
-        parameter, time, value, quality = (np.concatenate(column) for column in zip(*self._held))
-        self._held = []
-        horizon = (self.time if np.isfinite(self.time) else 0.0) + FARTHEST
-        sane = np.isfinite(time) & (time < horizon) & (time >= 0.0)
-        if not sane.all():
-            self.aligner.add(parameter[~sane], np.full(int((~sane).sum()), np.nan), value[~sane])
-            parameter, time, value, quality = (v[sane] for v in (parameter, time, value, quality))
-        if not self.grid.started:
-            if time.size == 0:
-                return None
-            self.grid.start(float(np.sort(time)[min(len(time) - 1, self._quorum(len(time)))]))
-        inside = time <= self.grid.open_until
-        if inside.all():
-            self.aligner.add(parameter, time, value, quality)
-        else:
-            self.aligner.add(parameter[inside], time[inside], value[inside], quality[inside])
-            rest = ~inside
-            self._held.append((parameter[rest], time[rest], value[rest], quality[rest]))
-        return self._watermark(time[~inside])
-
-    def _quorum(self, count: int) -> int:
-        """Samples that must agree on a time: a lone wrong clock moves nothing."""
-        return min(max(4, self.table.size // 20), max(count // 2, 1))
-
-    def _watermark(self, ahead: Array) -> float:
-        quorum = max(4, self.table.size // 20)
-        inside = self.aligner.newest[np.isfinite(self.aligner.newest)]
-        best = -np.inf
-        if inside.size:
-            k = min(quorum, inside.size) - 1
-            best = float(-np.partition(-inside, k)[k])
-        if ahead.size >= quorum:
-            best = max(best, float(-np.partition(-ahead, quorum - 1)[quorum - 1]))
-        return best
 
     # -- cycles -----------------------------------------------------------------------------------
 
@@ -230,13 +188,15 @@ class Partition:
         bin_ = self.aligner.read(number)
         readings = self.screen.clean(bin_, env.time + env.dt, env.dt)
         self._reported |= bin_.number > 0
-        inputs = self._inputs_of(readings)
-        if self.inputs is None:
+        inputs, seen = self._inputs_of(readings), bool(np.isfinite(readings[self.table.place]).any())
+        if self.inputs is None or (self._blind and seen):
+            # Nothing may have been measured in the tick in which the twin begins: then it begins again.
             self._begin(env.time, inputs, readings)
+            self._blind = not seen
         self.inputs = inputs
         known = np.isfinite(readings[self.table.inputs["card_power"]])
         self.filter.predict(number, env, inputs, known)
-        if np.isfinite(readings[self.table.place]).any():
+        if seen:
             self._seen[number] = self._observations(bin_, readings)
         self._keep_extras(readings)
         self._follow_demand(inputs.card_power, readings, env.dt)
@@ -248,9 +208,9 @@ class Partition:
         judgement = self.screen.judge(self.filter, compared, self.time)
         innovation = self.filter.innovation(compared, judgement.excluded)
         self.filter.monitor.add(innovation)
-        self.filter.assimilate(compared, judgement.excluded)
+        compared = self.filter.reopen(compared, judgement.changed)
+        self.filter.assimilate(compared, judgement.excluded, judgement.changed)
         self.filter.adapt(compared, judgement.excluded)
-        self.filter.reopen(judgement.changed)
         self._drift_due = True
         self.judgement = judgement
         self.counts.cycles += 1
@@ -326,9 +286,10 @@ class Partition:
 
     # -- keeping ----------------------------------------------------------------------------------
 
-    def _kept(self) -> tuple[tuple[str, SubCenterFilter | Aligner | Screen | CardDemand], ...]:
+    def _kept(self) -> tuple[tuple[str, SubCenterFilter | Aligner | Screen | CardDemand | Inbox], ...]:
         return (
-            ("filter", self.filter), ("aligner", self.aligner), ("screen", self.screen), ("demand", self.demand)
+            ("filter", self.filter), ("aligner", self.aligner), ("screen", self.screen), ("demand", self.demand),
+            ("held", self.inbox),
         )  # fmt: skip
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
@@ -338,6 +299,7 @@ class Partition:
             **self.grid.snapshot(),
             "counts": np.array([getattr(self.counts, n) for n in _COUNTS]),
             "settings": np.array([self.settings.members, self.settings.step, self.settings.cycle, self.settings.late]),
+            "blind": np.array(self._blind),
             "alarms": np.frombuffer(self.alarms.as_json().encode(), dtype=np.uint8),
         }  # fmt: skip
         for prefix, part in self._kept():
@@ -351,9 +313,6 @@ class Partition:
             saved["reported"] = self._reported
             for number, seen in self._seen.items():
                 saved |= {f"seen/{number}/{name}": getattr(seen, name) for name in _OBSERVED}
-        for i, column in enumerate(("parameter", "time", "value", "quality")):
-            if self._held:
-                saved[f"held/{column}"] = np.concatenate([samples[i] for samples in self._held])
         return saved
 
     def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
@@ -379,6 +338,7 @@ class Partition:
                 f"live: the checkpoint of '{self.name}' is of another case or version ({error}); start without --resume"
             ) from error
         self.grid.restore(saved)
+        self._blind = bool(saved["blind"])
         for name, value in zip(_COUNTS, saved["counts"]):
             setattr(self.counts, name, int(value))
         self.alarms.restore(saved["alarms"].tobytes().decode())
@@ -392,9 +352,6 @@ class Partition:
             self._seen = {
                 n: Observations(*(np.array(saved[f"seen/{n}/{name}"]) for name in _OBSERVED)) for n in numbers
             }
-        if "held/time" in saved:
-            columns = (np.array(saved[f"held/{n}"]) for n in ("parameter", "time", "value", "quality"))
-            self._held = [tuple(columns)]  # type: ignore[list-item]
         self._saved_at = self.time
 
     def save(self) -> None:
@@ -443,4 +400,4 @@ class Partition:
 
 
 _OBSERVED = ("value", "time", "number")
-_COUNTS = ("cycles", "batches", "serial", "restarts", "backward")
+_COUNTS = ("cycles", "batches", "serial", "restarts")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from twin.assimilation import Innovation
 from twin.live.alarms import Alarm
 from twin.live.filter import LOOKS
-from twin.live.sensors import NAMES
+from twin.live.sensors import MEASURED, NAMES
 
 if TYPE_CHECKING:
     from twin.live.partition import Partition
@@ -101,10 +101,14 @@ def make_report(partition: Partition, innovation: Innovation, judgement: Judgeme
         margin.append(np.median(area, axis=1))
         margin_spread.append(area.std(axis=1, ddof=1))
     temperature_spread = np.concatenate(spread)
-    for place, sensor in OWN_SENSOR.items():
-        least = partition.table.bias[:, NAMES.index(sensor)] / np.sqrt(LOOKS)
+    least = partition.filter.least_spread()
+    for sensor, place in MEASURED.items():
         k = PLACES.index(place)
-        temperature_spread[:, k] = np.maximum(temperature_spread[:, k], least)
+        temperature_spread[:, k] = np.maximum(temperature_spread[:, k], least[:, NAMES.index(sensor)])
+    for place, sensor in OWN_SENSOR.items():
+        k = PLACES.index(place)
+        own = partition.table.bias[:, NAMES.index(sensor)] / np.sqrt(LOOKS)
+        temperature_spread[:, k] = np.maximum(temperature_spread[:, k], own)
     factors = model.factors()
     mean, deviation = factors.mean(axis=2), factors.std(axis=2, ddof=1)
     book, time = partition.alarms, partition.time

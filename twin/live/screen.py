@@ -14,6 +14,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.assimilation import Innovation
 from twin.live.align import Bin
 from twin.live.filter import Comparison, SubCenterFilter
 from twin.live.sensors import NAMES, SensorTable
@@ -37,8 +38,12 @@ CALM = 10
 """Cycles in a row without complaint after which a faulty sensor is believed again."""
 
 SPIKES, QUICK_SPIKES = 1.5, 3.0
-"""Wild readings, those of long ago counting less, at which a sensor is called spiking: the second within seven minutes;
-more where loads and the Sun make honest readings jump."""
+"""Wild readings, those of long ago and those not far off counting less, at which a sensor is called spiking: the first
+one that is plainly impossible, or the second within seven minutes; more where loads and the Sun make honest readings
+jump."""
+
+LEAP = 3.0
+"""For how many wild readings one counts that went faster than the quantity can change, and came back."""
 
 SPIKE_MEMORY = 600.0
 """[s]."""
@@ -51,6 +56,9 @@ EXPLAINED = 1e-3
 
 REOPEN_AGAIN = 10
 """Cycles after which parameters may be opened once more."""
+
+SETTLED = 600.0
+"""Time from the start of a model until what does not fit is a change of the plant [s]."""
 
 PRIOR_ODDS = 1e-4
 """Of a fault of a given sensor in a given cycle, for the confidence of alarms."""
@@ -125,7 +133,7 @@ class Screen:
         self.last_value, self.last_time = np.full(size, np.nan), np.full(size, np.nan)
         self.same_since, self.same_count = np.full(size, np.nan), np.zeros(size, dtype=np.int64)
         self.out_of_range, self.wild = np.zeros(size, dtype=np.int64), np.zeros(size)
-        self.jumped = np.zeros(size, dtype=bool)
+        self.jumped, self.leapt = np.zeros(size, dtype=bool), np.full(size, np.nan)
         self.readings_refused = 0
 
     # -- one by one -------------------------------------------------------------------------------
@@ -148,8 +156,11 @@ class Screen:
                 np.abs(value - self.last_value) > table.rate * (time - self.last_time) + 8.0 * table.all_noise
             )
         # What stays after a jump is no glitch: only the first reading is refused.
-        jump &= there & ~outside & ~self.jumped
-        self.jumped = jump
+        inside = there & ~outside
+        with np.errstate(invalid="ignore"):
+            back = self.jumped & inside & (np.abs(value - self.last_value) < np.abs(value - self.leapt))
+        jump &= inside & ~self.jumped
+        self.jumped, self.leapt = jump, np.where(jump, value, np.nan)
         same = there & (seen.last == self.last_value) & (table.all_noise > 0.0)
         self.same_since = np.where(
             same, np.where(np.isnan(self.same_since), self.last_time, self.same_since), np.nan
@@ -159,7 +170,7 @@ class Screen:
         good = there & ~jump & ~outside
         self.last_value = np.where(good, seen.last, self.last_value)
         self.last_time = np.where(good, seen.time, self.last_time)
-        self.wild = self.wild * np.exp(-span / SPIKE_MEMORY) + seen.wild + jump
+        self.wild = self.wild * np.exp(-span / SPIKE_MEMORY) + seen.wild + LEAP * back
         value[outside | jump] = np.nan
         self.readings_refused += int(outside.sum() + jump.sum() + seen.wild.sum())
         return value
@@ -206,12 +217,15 @@ class Screen:
             found = filter_.innovation(compared, left_out | suspects)
             explained |= found.total <= chi2.isf(EXPLAINED, np.maximum(found.number, 1))
         changed = ~explained & (self.cycle - self.reopened >= REOPEN_AGAIN)
+        changed &= time - filter_.started >= SETTLED
         suspects[~explained] = False
-        suspects |= self._lasting_suspects(everyone.against_others, explained)
+        # Those who are believed are held against each other, not against a liar.
+        against = np.where(np.isnan(found.against_others), everyone.against_others, found.against_others)
+        suspects |= self._lasting_suspects(against, explained)
         self.reopened = np.where(changed, self.cycle, self.reopened)
         self._strike(suspects, everyone.against_others, changed)
         self._convict(hard, compared, time)
-        self._calm_down(everyone.scaled, hard, compared)
+        self._calm_down(everyone, hard, compared)
         excluded = suspects | (self.fault != SensorFault.NONE) & (self.fault != SensorFault.SILENT)
         with np.errstate(invalid="ignore"):
             self.departure = np.where(self.fault > 0, np.nan_to_num(everyone.departure), 0.0)
@@ -269,9 +283,12 @@ class Screen:
         new = (self.fault != SensorFault.NONE) & (before == SensorFault.NONE)
         self.since = np.where(new, time, np.where(self.fault == SensorFault.NONE, np.nan, self.since))
 
-    def _calm_down(self, scaled: Array, hard: NDArray[np.bool_], compared: Comparison) -> None:
+    def _calm_down(self, found: Innovation, hard: NDArray[np.bool_], compared: Comparison) -> None:
+        # Agreement as good as the instrument is: that nobody knows better after it was left out for long is none.
+        able = 3.0 * np.hypot(self.table.noise, self.table.bias)
         with np.errstate(invalid="ignore"):
-            good = (np.abs(scaled) < 3.0) & np.isfinite(compared.observed) & ~hard
+            good = (np.abs(found.scaled) < 3.0) & (np.abs(found.departure) < able)
+        good &= np.isfinite(compared.observed) & ~hard
         good &= np.abs(self.lasting) < LASTING
         self.calm = np.where(good, self.calm + 1, 0)
         back = (self.fault == SensorFault.DISAGREES) & (self.calm >= CALM)
@@ -291,6 +308,7 @@ class Screen:
     _STATE = (
         "fault", "since", "evidence", "departure", "strikes", "lasting", "calm", "reopened", "last_value", "last_time",
         "same_since", "same_count", "out_of_range", "wild", "jumped",
+        "leapt",
     )  # fmt: skip
 
     def snapshot(self) -> dict[str, NDArray]:

@@ -48,7 +48,7 @@ SENSORS = (
     Sensor("battery_temperature", "point", 0.1),
     Sensor("solar_array_temperature", "point", 0.5, sunlit=True),
     Sensor("coolant_mass_flow", "point", 0.001),
-    Sensor("bypass_fraction", "point", 0.01),
+    Sensor("bypass_fraction", "point", 0.004),
     Sensor("pump_power", "mean", 0.02),
     Sensor("solar_power", "mean", 0.004, sunlit=True),
     Sensor("load_power", "mean", 0.004, sunlit=True),
@@ -86,7 +86,7 @@ PARTS = np.array(
 )
 """Part of the plant that each sensor sees, as a number: pump, cold plates and array have two."""
 
-_PLACES = {
+MEASURED = {
     "coolant_supply_temperature": "supply",
     "coolant_return_temperature": "return",
     "radiator_outlet_temperature": "radiator_outlet",
@@ -95,12 +95,13 @@ _PLACES = {
     "battery_temperature": "battery",
     "solar_array_temperature": "array",
 }
+"""Thermometers and the places of the model that they measure."""
 
 
 def predict(group: EnsembleGroup, tick: GroupTick) -> Array:
     """Return what the sensors of a group would show after a tick, (module, sensor, member)."""
     flows, battery, thermal = tick.flows, tick.battery, tick.thermal
-    values = {name: thermal.temperatures[place] for name, place in _PLACES.items()}
+    values = {name: thermal.temperatures[place] for name, place in MEASURED.items()}
     values |= {
         "junction_temperature_p50": _junction(group, values["cold_plate_temperature"]),
         "coolant_mass_flow": group.mass_flow,
@@ -120,8 +121,8 @@ def predict_now(group: EnsembleGroup, before: Array | None = None) -> Array:
     shape = (group.module_count, group.members)
     out = np.full((shape[0], len(NAMES), shape[1]), np.nan) if before is None else before.copy()
     for k, name in enumerate(NAMES):
-        if name in _PLACES:
-            out[:, k] = thermal[_PLACES[name]].reshape(shape)
+        if name in MEASURED:
+            out[:, k] = thermal[MEASURED[name]].reshape(shape)
     junction = _junction(group, thermal["cold_plate"])
     out[:, NAMES.index("junction_temperature_p50")] = junction.reshape(shape)
     out[:, NAMES.index("coolant_mass_flow")] = group.mass_flow.reshape(shape)
@@ -138,20 +139,27 @@ def _junction(group: EnsembleGroup, plate: Array) -> Array:
 def swing_gain(group: EnsembleGroup) -> Array:
     """Error of each sensor for a watt by which the power of a module's cards changed since the last tick, (sensor,).
 
-    How a change spreads over the tick is not known: a third of it counts as error.
+    What a thermometer shows at the end of a tick depends on how the change spreads over it, which is not known; the
+    shares are those of training jobs with iterations of 20 s in ticks of 10 s (`docs/theory/assimilation.md`). Power
+    that is a mean over the tick does not care, unless the array or the battery came to a limit within it.
     """
     d = group.design
     plate = 1.0 / float(group.nominal["plate_conductance"].mean())
     capacity = d.coolant_loop.mass_flow * group.thermal.panel.specific_heat
     gain = {
-        "cold_plate_temperature": plate,
-        "junction_temperature_p50": plate + group.card.junction_resistance / d.racks.cards,
-        "coolant_return_temperature": 0.3 / capacity,
-        "solar_power": 1.0,
-        "load_power": 1.0,
-        "battery_current": 1.0 / d.bus.voltage,
+        "cold_plate_temperature": plate / 6.0,
+        "junction_temperature_p50": (plate + group.card.junction_resistance / d.racks.cards) / 2.0,
+        "coolant_return_temperature": 0.03 / capacity,
+        "solar_power": 0.1,
+        "battery_current": 0.1 / d.bus.voltage,
     }
-    return np.array([gain.get(name, 0.0) for name in NAMES]) / 3.0
+    return np.array([gain.get(name, 0.0) for name in NAMES])
+
+
+def meter_gain(group: EnsembleGroup) -> Array:
+    """Error of each sensor for a watt of noise in the cards' measured power, which drives the model, (sensor,)."""
+    gain = {"load_power": 1.0, "solar_power": 1.0, "battery_current": 1.0 / group.design.bus.voltage}
+    return np.array([gain.get(name, 0.0) for name in NAMES])
 
 
 @dataclass(frozen=True, eq=False)

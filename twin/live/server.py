@@ -88,6 +88,7 @@ def application(twin: LiveTwin, token: str | None = None) -> tornado.web.Applica
             ("/api/hello", HelloHandler, shared),
             ("/api/state", StateHandler, shared),
             ("/api/alarms", AlarmsHandler, shared),
+            ("/api/history", HistoryHandler, shared),
             ("/metrics", MetricsHandler, shared),
             ("/ws", SocketHandler, shared),
         ],
@@ -165,6 +166,14 @@ class AlarmsHandler(_Guarded):
     def get(self) -> None:
         """Answer."""
         self.send([alarm.as_dict() for alarm in self.twin.standing()])
+
+
+class HistoryHandler(_Guarded):
+    """What is remembered of the last cycles."""
+
+    def get(self) -> None:
+        """Answer."""
+        self.send({name: list(rows) for name, rows in self.twin.history.items()})
 
 
 class MetricsHandler(_Guarded):

@@ -106,6 +106,21 @@ def test_twice_out_of_order_and_lost(case, quiet, plain, follow):
     assert not [alarm for r in reports for alarm in r.new_alarms]
 
 
+@pytest.mark.parametrize("first", [600.0, 610.0, 620.0])
+def test_a_twin_that_comes_late_begins_where_the_plant_is(case, quiet, follow, first):
+    """Telemetry from the middle of a cycle on: the state begins at the first readings, not at the mean of an orbit."""
+    data = b"".join(p for t, s in zip(quiet.time, quiet.packets) if t >= first for p in s)
+    _, _, reports = follow(case, data, settings=SETTINGS)
+    d, begun = Dictionary.of_case(case), reports[0]
+    row = int(np.searchsorted(quiet.time, begun.time - 1e-6))
+    for place, sensor in (("supply", "coolant_supply_temperature"), ("array", "solar_array_temperature"),
+                          ("body", "body_temperature")):  # fmt: skip
+        assert begun.temperature[0, PLACES.index(place)] == pytest.approx(
+            quiet.values[row, d.of_quantity(sensor)[0]], abs=2.0
+        )
+    assert begun.time < first + 30.0 and not [alarm for r in reports for alarm in r.new_alarms]
+
+
 def test_outage_is_bridged_with_growing_error_bars(case, quiet, follow):
     """Ten minutes without telemetry: the model goes on, the state after it is right."""
     there = [not 900.0 < t < 1500.0 for t in quiet.time]

@@ -12,6 +12,7 @@ from twin.live.align import Bin
 from twin.live.filter import Comparison
 from twin.live.model import PARAMETERS
 from twin.live.screen import CALM, STRIKES, Screen, SensorFault
+from twin.live.spikes import SpikeWatch
 
 SENSORS = 4
 
@@ -19,7 +20,8 @@ SENSORS = 4
 def table():
     return SimpleNamespace(
         place=np.arange(SENSORS)[None, :], size=SENSORS, low=np.full(SENSORS, 0.0), high=np.full(SENSORS, 100.0),
-        rate=np.full(SENSORS, 1.0), all_noise=np.full(SENSORS, 0.1),
+        rate=np.full(SENSORS, 1.0), all_noise=np.full(SENSORS, 0.1), noise=np.full((1, SENSORS), 0.1),
+        bias=np.full((1, SENSORS), 0.1),
     )  # fmt: skip
 
 
@@ -32,11 +34,13 @@ def readings(*values):
 class Plant:
     """Four sensors of one temperature that is known to 0.3 K."""
 
-    def __init__(self):
-        self.random = np.random.default_rng(0)
+    started = -1e4
+
+    def __init__(self, known=0.3):
+        self.random, self.known = np.random.default_rng(0), known
 
     def comparison(self, *offsets):
-        members = np.broadcast_to(0.3 * centred_normals((1, 1, 20), self.random), (1, SENSORS, 20))
+        members = np.broadcast_to(self.known * centred_normals((1, 1, 20), self.random), (1, SENSORS, 20))
         observed = 0.1 * self.random.normal(size=(1, SENSORS)) + np.array(offsets)
         return Comparison(members, observed, np.full((1, SENSORS), 0.01), np.zeros((1, SENSORS), int))
 
@@ -85,6 +89,23 @@ def test_one_sensor_off_is_left_out_at_once_named_later_and_believed_again():
     assert not any(j.changed.any() for j in judged)
     run(screen, plant, CALM + 2, 0.0, 0.0, 0.0, 0.0, start=STRIKES)
     assert screen.fault[0, 1] == SensorFault.NONE
+
+
+def test_a_liar_is_not_believed_because_nobody_knows_better():
+    """A thermometer 2 K off is left out; when the others fall silent and the error bars grow to 1 K it stays so."""
+    screen, plant = Screen(table()), Plant()
+    run(screen, plant, STRIKES, 0.0, 2.0, 0.0, 0.0)
+    run(screen, Plant(known=1.0), 2 * CALM, np.nan, 2.0, np.nan, np.nan, start=STRIKES)
+    assert screen.fault[0, 1] == SensorFault.DISAGREES
+
+
+def test_who_believes_in_the_others_is_not_named_with_a_liar():
+    """Against a sensor that is 3 K off all others depart for long; only that one is named."""
+    screen, plant = Screen(table()), Plant()
+    run(screen, plant, 12, 0.0, 3.0, 0.0, 0.0)
+    assert (
+        np.flatnonzero(screen.fault[0]).tolist() == [1] and np.abs(screen.lasting[0, [0, 2, 3]]).max() < 1.5
+    )
 
 
 def test_a_sensor_that_is_off_by_a_little_for_long_is_named():
@@ -162,3 +183,52 @@ def test_plant_alarms_come_go_and_keep_their_time():
     again = AlarmBook("first")
     again.restore(book.as_json())
     assert again.over == book.over
+
+
+def follow(watch, *gaps, spread=0.1):
+    """Cycles of three ticks of one sensor; gaps of it."""
+    wild = []
+    for at in range(0, len(gaps), 3):
+        cycle = np.array(gaps[at : at + 3])[:, None, None]
+        alone, found = watch.follow(cycle, np.full(cycle.shape, spread))
+        wild.append((alone[:, 0, 0].tolist(), float(found[0, 0])))
+    return wild
+
+
+def test_a_spike_counts_by_its_size_once_the_reading_is_back():
+    """8 deviations: a wild reading; 24 and more: three."""
+    assert follow(SpikeWatch((1, 1)), 0.0, 0.9, 0.0) == [([False, True, False], pytest.approx(1.125))]
+    assert follow(SpikeWatch((1, 1)), 0.0, -20.0, 0.0) == [([False, True, False], 3.0)]
+    last, after = follow(SpikeWatch((1, 1)), 0.0, 0.0, 20.0, 0.1, 0.0, 0.0)
+    assert last == ([False, False, True], 0.0) and after == ([False, False, False], 3.0)
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_what_stays_after_a_step_is_no_spike(at):
+    """A pump that weakens, a sensor that is off from now on: whenever in a cycle, nothing spikes."""
+    gaps = [0.0] * (3 + at) + [2.2] * (6 - at)
+    assert sum(wild for _, wild in follow(SpikeWatch((1, 1)), *gaps)) == 0.0
+
+
+def test_spikes_are_seen_in_cycles_of_two_ticks():
+    watch = SpikeWatch((1, 1))
+    found = [
+        watch.follow(np.array(g)[:, None, None], np.full((2, 1, 1), 0.1)) for g in ((0.0, 0.0), (5.0, 0.0))
+    ]
+    assert found[1][0][:, 0, 0].tolist() == [True, False] and found[1][1][0, 0] == 3.0
+
+
+def test_a_watch_that_was_restored_goes_on():
+    one, other = SpikeWatch((1, 1)), SpikeWatch((1, 1))
+    follow(one, 0.0, 0.0, 20.0)
+    other.restore(one.snapshot())
+    assert follow(other, 0.0, 0.0, 0.0)[0][1] == 3.0
+
+
+def test_a_leap_that_stays_is_no_spike():
+    """Faster than the quantity can change: refused once; three wild readings if it comes back, none if it stays."""
+    for then, wild in ((50.0, 3.0), (75.0, 0.0)):
+        screen = Screen(table())
+        for k, value in enumerate((50.0, 75.0, then)):
+            screen.clean(readings(value, 50.0 + 0.01 * k, 50.0, 50.0), 10.0 * (k + 1), 10.0)
+        assert screen.wild[0] == pytest.approx(wild)

@@ -41,7 +41,7 @@ def test_pages_and_messages(case, panel, quiet):
         assert base.startswith("http://127.0.0.1:") and not query
         client = AsyncHTTPClient()
         texts = {}
-        for path in ("", "api/hello", "api/state", "api/alarms", "metrics"):
+        for path in ("", "api/hello", "api/state", "api/alarms", "api/history", "metrics"):
             texts[path] = (await client.fetch(base + path)).body.decode()
         socket = await websocket_connect(base.replace("http", "ws") + "ws")
         texts["ws"] = [json.loads(await socket.read_message()) for _ in range(3)]
@@ -60,6 +60,10 @@ def test_pages_and_messages(case, panel, quiet):
     assert set(forecast["probability"]) == {"heat", "power"} and forecast["cap"] is None
     assert json.loads(texts["api/state"])["states"][0]["cycle"] == state["cycle"]
     assert json.loads(texts["api/alarms"]) == []
+    history = json.loads(texts["api/history"])[case.sub_centers[0].name]
+    assert len(history) == state["cycle"] and history[-1]["time"] == state["time"]
+    assert history[-1]["flow"] == state["parameter"]["mass_flow"]["mean"]
+    assert hello["junction_limit"] > history[-1]["return"]
     assert f'twin_live_cycles_total{{sub_center="{case.sub_centers[0].name}"}}' in texts["metrics"]
     assert "twin_live_latency_seconds_bucket" in texts["metrics"]
 
