@@ -214,13 +214,20 @@ choose_python() {
     fi
 }
 
+# Fingerprint of all that numba compiles. It looks itself only at the file of a function, not at those that it calls:
+# without this a change in one kernel would leave others as they were compiled before.
+compiled_sources() {
+    (cd "$project" && grep -lrE '^@(compiled|threaded|intrinsic|(nb\.|numba\.)?njit)' --include='*.py' meshes solvers twin | sort |
+        xargs cat | sha256sum | cut -c1-16)
+}
+
 # What every environment sets: the project on the path, caches outside the checkout, one thread per MPI rank.
 export_common() {
     local variable own=$cache
     # An environment that somebody built for all: what this user compiles goes to a folder of their own.
     [ ! -d "$cache" ] || [ -w "$cache" ] || own=${XDG_CACHE_HOME:-$HOME/.cache}/dawndusk
     export PYTHONPATH="$project${PYTHONPATH:+:$PYTHONPATH}"
-    export NUMBA_CACHE_DIR="${NUMBA_CACHE_DIR:-$own/numba}"
+    export NUMBA_CACHE_DIR="${NUMBA_CACHE_DIR:-$own/numba/$(compiled_sources)}"
     export DAWNDUSK_CACHE="$own"
     # Started by an MPI launcher (mpirun inside has env/bin/mpirun for this): ranks share the cores already.
     if [ "${OMPI_COMM_WORLD_SIZE:-${PMI_SIZE:-${SLURM_STEP_NUM_TASKS:-1}}}" -gt 1 ] 2>/dev/null; then

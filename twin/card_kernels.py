@@ -192,9 +192,10 @@ def coast_block(s: F32, n: int, row: F32, dt: float, steps: int) -> None:
 def step_block(s: F32, n: int, row: F32, dt: float, steps: int) -> None:
     """Advance a block with all limits.
 
-    The clock follows from two chord steps for ``P(f) = allowed``, with the slope at the clock of the last
-    sub-step: from above they fall monotonically (P is convex), and what is left of the excess is taken by
-    pausing, so that the cap holds exactly from the first sub-step on.
+    The clock follows from two Newton steps for ``P(f) = allowed``, from the clock of the last sub-step. P is convex: a
+    step from below lands above the root, from where they fall monotonically, and what is left of the excess is taken
+    by pausing, so that the cap holds exactly from the first sub-step on. The second step needs a slope of its own: with
+    that of a low clock, where the voltage does not fall any more, it would throw the clock back to where it was.
     """
     one = np.float32(1.0)
     zero = np.float32(0.0)
@@ -230,11 +231,14 @@ def step_block(s: F32, n: int, row: F32, dt: float, steps: int) -> None:
             v_line = one - slope * (one - f)
             v = larger(v_min, v_line)
             dv = slope if v_line > v_min else zero
-            chord = one / (leakage * dv + switching * v * (v + two * f * dv) + np.float32(1e-3))
-            f = f - (v * (leakage + switching * f * v) - allowed) * chord
+            per_slope = one / (leakage * dv + switching * v * (v + two * f * dv) + np.float32(1e-3))
+            f = f - (v * (leakage + switching * f * v) - allowed) * per_slope
             f = smaller(larger(f, f_min), f_top)
-            v = larger(v_min, one - slope * (one - f))
-            f = f - (v * (leakage + switching * f * v) - allowed) * chord
+            v_line = one - slope * (one - f)
+            v = larger(v_min, v_line)
+            dv = slope if v_line > v_min else zero
+            per_slope = one / (leakage * dv + switching * v * (v + two * f * dv) + np.float32(1e-3))
+            f = f - (v * (leakage + switching * f * v) - allowed) * per_slope
             f = smaller(larger(f, f_min), f_top)
             v = larger(v_min, one - slope * (one - f))
             static = base + leakage * v

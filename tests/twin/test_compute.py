@@ -99,6 +99,32 @@ def test_capped_clock_is_the_one_of_the_model():
     assert tick.throttled_fraction_thermal[0] == 0.0
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(sorted(CARDS)),
+    st.floats(0.15, 1.0),
+    st.floats(0.2, 1.0),
+    st.floats(0.0, 1.0),
+)
+def test_clock_under_a_power_limit_forgets_where_it_was(name, activity, share, before):
+    """From any clock, and so also after a deep cut of power: the card model's clock after a few sub-steps.
+
+    Chord steps with the slope of a low clock, where the voltage does not fall further, came back to it for ever.
+    """
+    card = replace(CARDS[name], power_spread=0.0, resistance_spread=0.0)
+    plate = 300.0
+    low = float(card_power(card, activity, card.minimum_clock_ratio, plate))
+    high = float(card_power(card, activity, 1.0, plate + 20.0))
+    cap = low + 5.0 + share * max(high - low - 5.0, 0.0)
+    fleet = one_job(card, [1], temperature=plate)
+    fleet.clock[:] = card.minimum_clock_ratio + before * (1.0 - card.minimum_clock_ratio)
+    for _ in range(3):
+        fleet.advance(0.05, 10, [activity], plate, cap)
+    allowed = min(cap, card.power_limit)
+    expected = clock_at_power(card, allowed, activity, float(fleet.temperature[0]))
+    assert float(fleet.clock[0]) == pytest.approx(min(float(expected), 1.0), abs=5e-3)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.floats(60.0, 700.0), st.floats(0.0, 300.0), st.floats(0.1, 1.0))
 def test_tighter_cap_gives_no_more_power(cap, less, activity):
