@@ -93,8 +93,13 @@ def draw_distribution(tree: xr.DataTree) -> Figure | None:
             axis.axvline(value, color=colour, linewidth=1.2, linestyle=line, label=label)
         axis.set(title=name, xlabel=f"radiator area, one face [{unit}]", ylim=(0.0, 100.0))
     axes[0][0].set_ylabel("samples that this area is enough for [%]\n(dots: P50 and P95)")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    _legend_below(figure, axes[0][0])
     return figure
+
+
+def _legend_below(figure: Figure, axis: Axes) -> None:
+    """Put the legend of an axis below the figure, where it hides no line."""
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=6)
 
 
 def draw_throttling(tree: xr.DataTree) -> Figure | None:
@@ -125,7 +130,7 @@ def draw_throttling(tree: xr.DataTree) -> Figure | None:
         ylabel="samples that throttle in the worst orbit [%]",
         xlabel=f"radiator area, one face [{unit}]",
     )  # fmt: skip
-    axes[0][0].legend()
+    _legend_below(figure, axes[0][0])
     return figure
 
 
@@ -223,7 +228,7 @@ def draw_years(tree: xr.DataTree) -> Figure | None:
         )  # fmt: skip
     axis.axhline(float(area["design_area"][0]) / scale, color="black", linewidth=1.2, label="design")
     axis.set(xlabel="years from launch", ylabel=f"radiator area needed, one face [{unit}]")
-    axis.legend()
+    _legend_below(figure, axis)
     return figure
 
 
@@ -245,7 +250,7 @@ def draw_convergence(tree: xr.DataTree) -> Figure | None:
     sizes = data["size"].values[::3]
     axis.set_xticks(sizes, [str(int(n)) for n in sizes])
     axis.set_xticks([], minor=True)
-    axis.legend()
+    _legend_below(figure, axis)
     return figure
 
 
@@ -263,7 +268,7 @@ def draw_search(tree: xr.DataTree) -> Figure | None:
         needed = worst.sel(sub_center=name).values[order] / scale
         axis.plot(days[order], needed, "o-", color=COLOURS[k], markersize=4, label=name)
     axis.set_ylabel(f"area needed, worst of ages and sets [{unit}]")
-    axis.legend(loc="upper left")
+    _legend_below(figure, axis)
     second = axis.twinx()
     second.plot(
         days[order], np.degrees(data["beta"].isel(sub_center=0).values[order]), color=GRAY, linestyle=":"
