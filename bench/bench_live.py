@@ -3,7 +3,7 @@
     env/run python bench/bench_live.py align
     env/run python bench/bench_live.py latency [--cycles 20]
     env/run python bench/bench_live.py truth [--orbits 2]
-    env/run python bench/bench_live.py throttling [--orbits 2.2] [--caps 600 620] [--seeds 2]
+    env/run python bench/bench_live.py throttling [--orbits 2.1] [--caps 660] [--seeds 2]
     env/run python bench/bench_live.py detection [--orbits 2.2]
 
 Writes bench/results/live-NAME.json. Wall time and processor time are both given: on a machine that does other work
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--orbits", type=float, default=2.0)
     parser.add_argument("--case", default="sub-center.yaml")
     parser.add_argument("--spread", type=float, default=0.02)
-    parser.add_argument("--caps", type=float, nargs="+", default=[580.0, 600.0, 620.0, 640.0])
+    parser.add_argument("--caps", type=float, nargs="+", default=[660.0])
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--seed", type=int, default=3)
     given = parser.parse_args()

@@ -79,10 +79,13 @@ def _near_the_limit(
     random = np.random.default_rng([seed, int(cap)])
     names = [center.name for center in case.sub_centers]
     faults = [
-        f"pump:{random.uniform(0.7, 0.95):.3f}@{random.uniform(10, 35):.0f}m/{name}/0"
+        f"pump:{random.uniform(0.35, 0.95):.3f}@{random.uniform(10, 35):.0f}m/{name}/0"
         for name in random.permutation(names)[:4]
     ]
-    faults += [f"panel:1@20m/{name}/0" for name in random.permutation(names)[:2]]
+    faults += [
+        f"panel:{lost}@20m/{name}/0"
+        for name, lost in zip(random.permutation(names), random.permutation(3) + 1)
+    ]
     faults.append("surge:1.1@25m")
     truth = simulate(case, FeedOptions(faults=tuple(faults), spread=spread, seed=seed))
     follower = Follower.of(case)

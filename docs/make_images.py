@@ -133,6 +133,21 @@ def live(folder: Path, address: str) -> None:
         photograph(page, folder, "session-live")
 
 
+def status_page(folder: Path, address: str) -> None:
+    """Photograph the status page of the example of the guide: the pumps of a sub-center weaken."""
+    case, source = "cases/sub-center.yaml", "tcp://127.0.0.1:9483"
+    with (
+        started("live", case, "--from", source, "--serve", "8483", "--out", str(folder / "status")) as link,
+        started("feed", case, "--to", source, "--rate", "20x", "--fault", "pump:0.9@30m", "--duration", "45 min",
+                "--thermal", "reduced", wait=False),
+        browser_page(address, (1400, 790)) as page,
+    ):  # fmt: skip
+        page.open(link)
+        page.wait("document.querySelector('#alarms')?.innerText?.includes('pump degraded')", 900)
+        time.sleep(15)  # five minutes of the plant: the curves show what came after
+        photograph(page, folder, "status-page")
+
+
 def report(run: Path, folder: Path, address: str) -> None:
     """Photograph the first page of a report, and the section on what held the cards back."""
     twin("report", str(run), "--out", str(folder / "report.html"))
@@ -209,6 +224,7 @@ def main() -> None:
         session_cards(hot, folder, address)
         report(gigawatt, folder, address)
         live(folder, address)
+        status_page(folder, address)
 
 
 if __name__ == "__main__":

@@ -309,7 +309,8 @@ class SubCenterFilter:
         )
         self.slope = sensitivity(self.model.free, compared.predicted - self.bias)
         self.lasting.add(self.slope, np.where(np.isfinite(observed), self.table.bias**2, np.nan))
-        share = np.full((len(observed), 1), RELAXATION) if changed is None else RELAXATION * ~changed[:, None]
+        opened = np.zeros(len(observed), dtype=bool) if changed is None else changed
+        share = np.where(opened, 0.0, RELAXATION)[:, None]
         self.model.free = self._relaxed(self.model.free, transform(self.model.free, found), share)
         self.bias = transform(self.bias, found)
         for tick in self.past.values():
