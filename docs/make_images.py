@@ -62,7 +62,7 @@ def scenes(run: Path, folder: Path) -> None:
     for name in ("plant", "sub_center", "cards"):
         choice = Choice(name, hottest_module(data, index)[0])
         save_choice(data, choice, folder / f"{name}.png", index, usual_paint(data, name))
-        shrink(folder / f"{name}.png", name)
+        shrink(folder / f"{name}.png", name, colour_map)
 
 
 def throttling(run: Path, folder: Path) -> None:
@@ -145,7 +145,7 @@ def status_page(folder: Path, address: str) -> None:
         page.open(link)
         page.wait("document.querySelector('#alarms')?.innerText?.includes('pump degraded')", 900)
         time.sleep(15)  # five minutes of the plant: the curves show what came after
-        photograph(page, folder, "status-page")
+        photograph(page, folder, "status-page", "viridis")
 
 
 def report(run: Path, folder: Path, address: str) -> None:
@@ -159,7 +159,7 @@ def report(run: Path, folder: Path, address: str) -> None:
         photograph(page, folder, "report-throttling")
 
 
-def photograph(page: Any, folder: Path, name: str) -> None:
+def photograph(page: Any, folder: Path, name: str, colour_map: str = "plasma") -> None:
     """Take a picture of a page when it has come to rest."""
     time.sleep(3)  # the last picture of the scene is on its way
     page.screenshot(folder / f"{name}.png")
