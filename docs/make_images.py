@@ -62,7 +62,7 @@ def scenes(run: Path, folder: Path) -> None:
     for name in ("plant", "sub_center", "cards"):
         choice = Choice(name, hottest_module(data, index)[0])
         save_choice(data, choice, folder / f"{name}.png", index, usual_paint(data, name))
-        shrink(folder / f"{name}.png", name, colour_map)
+        shrink(folder / f"{name}.png", name)
 
 
 def throttling(run: Path, folder: Path) -> None:
@@ -163,7 +163,7 @@ def photograph(page: Any, folder: Path, name: str, colour_map: str = "plasma") -
     """Take a picture of a page when it has come to rest."""
     time.sleep(3)  # the last picture of the scene is on its way
     page.screenshot(folder / f"{name}.png")
-    shrink(folder / f"{name}.png", name)
+    shrink(folder / f"{name}.png", name, colour_map)
 
 
 def twin(*arguments: str) -> None:
