@@ -18,6 +18,9 @@ FADE = 1800.0
 HELD = 0.05
 """Share of cards held back from which their power says nothing of what they would draw."""
 
+STEADY = 0.9
+"""Share of the sustained power from which the hottest card says something: after a checkpoint the mean lags behind."""
+
 GAPS = 120
 """Ticks over which the hottest card is watched."""
 
@@ -74,7 +77,8 @@ class CardDemand:
             faded = self.sustained - np.expm1(-dt / FADE) * (self._short - self.sustained)
             low = np.where(np.nan_to_num(held) > HELD, self.sustained, faded)
             self.sustained = np.maximum(self._short, low)
-        self._gaps[self._ticks % GAPS] = warmth - self._rise * self._short
+        steady = self._short >= STEADY * self.sustained
+        self._gaps[self._ticks % GAPS] = np.where(steady, warmth - self._rise * self._short, np.nan)
         self._ticks += 1
 
     def hottest(self) -> Array:

@@ -43,6 +43,15 @@ def test_the_hottest_card():
     assert demand.hottest()[0] == pytest.approx(3.0)
 
 
+def test_the_hottest_card_is_no_hotter_after_a_checkpoint():
+    """Cards are hot again at once, their mean power over two minutes is not: that is no excess."""
+    demand = CardDemand(1, np.array([0.01]))
+    follow(demand, [600.0] * 60, warmth=9.0)
+    follow(demand, [100.0] * 6, warmth=2.0)
+    follow(demand, [600.0] * 12, warmth=9.0)
+    assert demand.hottest()[0] == pytest.approx(3.0, abs=0.7)
+
+
 def test_a_restart_goes_on():
     one, other = (CardDemand(1, np.array([0.01])) for _ in range(2))
     follow(one, [700.0, 500.0] * 9, warmth=8.0)
