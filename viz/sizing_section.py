@@ -53,11 +53,13 @@ def _metres(value: float) -> str:
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:
+    """Return a table whose heads may break, so that it fits the page."""
     cells = "".join(f"<th>{html.escape(head)}</th>" for head in heads)
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+    table = f'<table class="words"><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll">{table}</div>'
 
 
 def _area_table(tree: xr.DataTree) -> str:
@@ -87,22 +89,24 @@ def _area_table(tree: xr.DataTree) -> str:
 
 
 def _what_if_table(tree: xr.DataTree) -> str:
-    data = tree["what_if"].to_dataset().isel(sub_center=0)
+    data = tree["what_if"].to_dataset()
     rows = []
     for name in data["what_if"].values:
-        one = data.sel(what_if=name)
+        for center in data["sub_center"].values:
+            one = data.sel(what_if=name, sub_center=center)
 
-        def cell(key: str, scale: float = 100.0, shift: float = 0.0, one: xr.Dataset = one) -> str:
-            value = scale * float(one[key]) - shift
-            return f"{value:.2f}" if np.isfinite(value) else "–"
+            def cell(key: str, scale: float = 100.0, shift: float = 0.0, one: xr.Dataset = one) -> str:
+                value = scale * float(one[key]) - shift
+                return f"{value:.2f}" if np.isfinite(value) else "–"
 
-        needed = float(one["needed"])
-        junction = cell("junction_temperature_p99", 1.0, KELVIN_AT_ZERO_CELSIUS)
-        enough = _metres(needed) if np.isfinite(needed) else "none is enough"
-        meaning = str(one["meaning"].values)
-        rows.append([str(name), meaning, cell("throttled_fraction"), cell("work"), junction, enough])
-    heads = ["what if", "", "throttled [%]", "work [%]", "junction p99 [°C]", "area needed [m²]"]
-    return f"<h3>What if: {html.escape(str(data['sub_center'].values))}</h3>" + _table(heads, rows)
+            needed = float(one["needed"])
+            junction = cell("junction_temperature_p99", 1.0, KELVIN_AT_ZERO_CELSIUS)
+            enough = _metres(needed) if np.isfinite(needed) else "none is enough"
+            # What it means is said once, beside its name.
+            what = f"{name}: {one['meaning'].values}" if center == data["sub_center"].values[0] else ""
+            rows.append([what, str(center), cell("throttled_fraction"), cell("work"), junction, enough])
+    heads = ["what if", "sub-center", "throttled [%]", "work [%]", "junction p99 [°C]", "area needed [m²]"]
+    return "<h3>What if</h3>" + _table(heads, rows)
 
 
 def _design_words(tree: xr.DataTree) -> str:
