@@ -11,13 +11,9 @@ from typing import Any
 
 from twin.errors import BadInput, DawnduskError, RunStopped
 from twin.kept_tasks import KeptTasks
+from twin.worker_threads import worker_threads
 
 __all__ = ["Done", "Workers", "run_tasks", "workers"]
-
-_ONE_THREAD = {
-    "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
-}  # fmt: skip
-"""Workers share the processors among them, one thread each."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +89,14 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
         with client:
             yield Workers(client)
         return
-    cluster = LocalCluster(
-        n_workers=count or os.process_cpu_count() or 1,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        env=_ONE_THREAD,  # of the workers: this process keeps its own threads
-    )
+    with worker_threads(1):  # the workers share the processors among them
+        cluster = LocalCluster(
+            n_workers=count or os.process_cpu_count() or 1,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+        )
     with cluster, Client(cluster) as client:
         yield Workers(client)
 

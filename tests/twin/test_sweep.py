@@ -1,6 +1,9 @@
 """Sweeps: axes, retries, what is kept, what is done again."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +138,24 @@ def test_local_cluster():
         assert [d.value for d in run_tasks(local, np.add, [(1,), (2,)], {0: 10})] == [11, 12]
     assert [d.value for d in done] == [None, 0, 2, 4]
     assert [d.attempts for d in done] == [2, 1, 1, 1]
+
+
+COUNT_THREADS = """
+import numba  # before the worker's own start: its main program is read first
+from twin.sweep_cluster import run_tasks, workers
+if __name__ == "__main__":
+    with workers(count=1) as place:
+        print(numba.get_num_threads(), run_tasks(place, numba.get_num_threads, [()])[0].value)
+"""
+
+
+def test_workers_have_one_thread(tmp_path):
+    (tmp_path / "count.py").write_text(COUNT_THREADS)
+    environment = {**os.environ, "NUMBA_NUM_THREADS": "2", "PYTHONPATH": str(CASE.parents[1])}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "count.py"], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.split() == ["2", "1"]
 
 
 def test_no_scheduler_there():

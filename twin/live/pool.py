@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twin.errors import BadInput, RunFailed
 from twin.live.host import PLUGIN, Host, on_worker
+from twin.worker_threads import worker_threads
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -72,10 +74,11 @@ class Cluster:
         """Start a cluster on this machine."""
         from distributed import Client, LocalCluster
 
-        cluster = await LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
-            asynchronous=True, silence_logs=50,
-        )  # fmt: skip
+        with worker_threads(max(1, (os.process_cpu_count() or 1) // workers)):
+            cluster = await LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
+                dashboard_address="127.0.0.1:0", asynchronous=True, silence_logs=50,
+            )  # fmt: skip
         client = await Client(cluster, asynchronous=True)
         return await cls(client, cluster)._ready(host)
 
