@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
+I64 = NDArray[np.int64]
 
 # Columns of a row of card parameters: attributes of CardParameters.
 COLUMNS = (
@@ -40,7 +41,7 @@ COLUMNS = (
 )
 
 BLOCK = 256
-ROWS = 17
+ROWS = 18
 # Rows of a block. The order is the offset, hence the literals.
 TEMPERATURE = 0 * BLOCK
 HOT = 1 * BLOCK  # 1 while the hardware slowdown is on
@@ -59,6 +60,10 @@ ENERGY = 13 * BLOCK  # sums over the sub-steps from here on: power [W]
 WORK = 14 * BLOCK  # clock times share of time that is not paused
 BY_HEAT = 15 * BLOCK  # sub-steps throttled by temperature
 BY_POWER = 16 * BLOCK  # sub-steps throttled by power
+HELD = 17 * BLOCK  # 1 if the card may meet a limit during the call
+
+WIDTH = 16
+"""Cards stepped together with all limits: whole vectors, so that none falls to the scalar rest of a loop."""
 
 # Finite arithmetic only; sums may be reordered for vectors, always in the same way on one machine.
 FAST = {"nnan", "ninf", "nsz", "contract", "arcp", "reassoc"}
@@ -139,15 +144,15 @@ def block_demands(s: F32, n: int, row: F32, out: F32) -> None:
 
 
 @nb.njit(fastmath=FAST, error_model="numpy")
-def block_coasts(s: F32, n: int, row: F32) -> bool:
-    """Whether no card of the block can meet any limit during the call.
+def find_held(s: F32, n: int, row: F32) -> int:
+    """Mark the cards of a block that may meet a limit during the call; give their number.
 
-    True only if every card is on, not in slowdown, and the bounds of power and temperature keep clear of its
-    cap and of the target temperature.
+    The others are on, not in slowdown, and the bounds of their power and temperature keep clear of the cap and of the
+    target temperature.
     """
     one = np.float32(1.0)
     zero = np.float32(0.0)
-    held = zero
+    count = zero
     for i in range(n):
         lost = one / (one - s[DECAY + i])
         power, hottest = demand_bound(
@@ -163,13 +168,42 @@ def block_coasts(s: F32, n: int, row: F32) -> bool:
         clear = one if power < s[CAP + i] * np.float32(0.99999) else zero
         clear = clear if hottest < row[11] - np.float32(0.01) else zero
         clear = clear if s[TIMER + i] + s[HOT + i] == zero else zero
-        held += one - clear
-    return held == zero
+        s[HELD + i] = one - clear
+        count += one - clear
+    return int(count)
+
+
+@nb.njit
+def gather_held(s: F32, n: int, out: F32, place: I64) -> int:
+    """Copy the held cards of a block to the front of another one; give how many columns are filled.
+
+    The last card is repeated until the columns fill whole vectors; what becomes of the copies is not used.
+    """
+    count = 0
+    for i in range(n):
+        if s[HELD + i] > np.float32(0.0):
+            place[count] = i
+            count += 1
+    filled = min(BLOCK, -(-count // WIDTH) * WIDTH)
+    for k in range(count, filled):
+        place[k] = place[count - 1]
+    for row in range(0, HELD, BLOCK):
+        for k in range(filled):
+            out[row + k] = s[row + place[k]]
+    return filled
+
+
+@nb.njit
+def return_held(s: F32, out: F32, place: I64, count: int) -> None:
+    """Copy the held cards back to where they were gathered."""
+    for row in range(0, HELD, BLOCK):
+        for k in range(count):
+            s[row + place[k]] = out[row + k]
 
 
 @nb.njit(fastmath=FAST)
 def coast_block(s: F32, n: int, row: F32, dt: float, steps: int) -> None:
-    """Advance a block of which no card meets a limit: the clock is at its ceiling throughout."""
+    """Advance cards that meet no limit: the clock is at its ceiling throughout."""
     one = np.float32(1.0)
     leak, beta, t_ref, dynamic, slope, v_min, wait = row[2], row[3], row[4], row[5], row[8], row[9], row[18]
     for _ in range(steps):

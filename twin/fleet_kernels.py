@@ -45,6 +45,9 @@ U8 = NDArray[np.uint8]
 SLOWDOWN = 1  # status bit: hardware slowdown is on
 FAILED = 2  # status bit: the card is broken
 
+SPARSE = 3
+"""Cards that may meet a limit are stepped apart from the others of their block up to one in so many."""
+
 HISTOGRAM_START = 233.15  # K
 HISTOGRAM_WIDTH = 0.25  # K
 HISTOGRAM_BINS = 720
@@ -257,6 +260,8 @@ def advance_fleet(
         first = chunk * n_modules // chunks
         last = (chunk + 1) * n_modules // chunks
         s = np.empty(ROWS * BLOCK, np.float32)
+        few = np.zeros(ROWS * BLOCK, np.float32)  # of a block, those cards that may meet a limit
+        place = np.zeros(BLOCK, np.int64)
         bins = np.empty(HISTOGRAM_BINS, np.int32)
         largest = 0
         for m in range(first, last):
@@ -295,18 +300,27 @@ def advance_fleet(
                         s[CAP + i] = k.smaller(s[CAP + i], caps[lo - start + i])
                 load_plate(s, n, first_plate + slope * np.float32(lo - start), slope)
                 s[ENERGY:] = np.float32(0.0)
-                coasts = k.block_coasts(s, n, row)
-                if not coasts:
-                    full += n
+                held = k.find_held(s, n, row)
+                apart = 0 < held <= n // SPARSE
+                if apart:
+                    filled = k.gather_held(s, n, few, place)
+                full += held if apart or held == 0 else n
                 for step in range(steps if varying else 1):
                     if varying:
                         for i in range(n):
                             j = job[lo + i]
                             s[ACTIVITY + i] = activity[step, j if j >= 0 else n_jobs]
-                    if coasts:
+                        if apart:
+                            for i in range(filled):
+                                few[ACTIVITY + i] = s[ACTIVITY + place[i]]
+                    if apart or held == 0:
                         k.coast_block(s, n, row, dt, 1 if varying else steps)
                     else:
                         k.step_block(s, n, row, dt, 1 if varying else steps)
+                    if apart:
+                        k.step_block(few, filled, row, dt, 1 if varying else steps)
+                if apart:
+                    k.return_held(s, few, place, held)
                 sums = store_block(
                     s,
                     n,

@@ -294,6 +294,35 @@ def test_fast_path_gives_what_the_full_step_gives():
     assert b.throttled_fraction_thermal[0] > 0.0
 
 
+@settings(deadline=None, max_examples=25)
+@given(
+    activity=st.lists(st.floats(0.1, 1.0), min_size=5, max_size=5),
+    varying=st.booleans(),
+    share=st.floats(0.0, 0.6),
+    plate=st.floats(300.0, 350.0),
+)
+def test_a_card_is_what_it_is_alone(activity, varying, share, plate):
+    """Cards that may meet a limit are stepped apart from the others; in a module of its own a card is all there is."""
+    count = 300  # a whole block and a part of one
+    warm = CardFleet(H100, [count], temperature=320.0, seed=5)
+    warm.assign(np.zeros(count, int), 1)
+    power = warm.advance(1.0, 10, [max(activity)], plate) and warm.mean_power
+    limited = replace(H100, power_limit=float(np.quantile(power, 1.0 - share)))
+    rows = np.array(activity, np.float32)[:, None] if varying else np.array([activity[:1]], np.float32)
+    fleets = [CardFleet(limited, cards, temperature=320.0, seed=5) for cards in ([count], [1] * count)]
+    for fleet in fleets:
+        fleet.assign(np.zeros(count, int), 1)
+        fleet.fail([7, 280])
+        for _ in range(4):
+            tick = fleet.advance(1.0, 5, rows, plate)
+        assert tick.power.sum() == pytest.approx(float(fleet.mean_power.sum(dtype=float)), rel=1e-6)
+    together, alone = fleets
+    assert together.temperature == pytest.approx(alone.temperature, abs=2e-3)
+    assert together.mean_power == pytest.approx(alone.mean_power, rel=1e-5, abs=1e-3)
+    assert together.mean_pace == pytest.approx(alone.mean_pace, abs=1e-4)
+    assert np.array_equal(together.status, alone.status)
+
+
 def test_activity_per_sub_step_matches_single_calls():
     rows = np.random.default_rng(0).uniform(0.1, 1.0, (6, 2)).astype(np.float32)
     whole, single = one_job(H100, [50], jobs=2), one_job(H100, [50], jobs=2)
