@@ -57,7 +57,7 @@ class Aligner:
     parameters : int
         Number of parameters.
     noise : (parameter,) array
-        Standard deviation of a sample, for telling wild samples from noise.
+        Standard deviation of a sample, for telling wild samples from noise; 0 takes all samples.
     bins : int
         Bins kept at a time: those that are open and those in which late samples still count.
     slots : int

@@ -89,7 +89,7 @@ class Partition:
         # A bin holds a tick; telemetry comes once a thermal step, so a few slots are plenty.
         self.aligner = Aligner(
             self.table.size,
-            self.table.all_noise,
+            self.table.steady_noise,
             s.ticks_kept + s.ticks_ahead,
             max(4, int(np.ceil(2.0 * s.step / self.dictionary.period))),
         )

@@ -74,7 +74,8 @@ class Cluster:
         """Start a cluster on this machine."""
         from distributed import Client, LocalCluster
 
-        with worker_threads(max(1, (os.process_cpu_count() or 1) // workers)):
+        # Sub-centers take turns: while one of them analyses, the processors are its own.
+        with worker_threads(os.process_cpu_count() or 1):
             cluster = await LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
                 dashboard_address="127.0.0.1:0", asynchronous=True, silence_logs=50,

@@ -181,6 +181,9 @@ class SensorTable:
         Standard deviation of the error of the model that comes and goes.
     all_noise, low, high, rate : (parameter,) arrays
         Of all parameters of the sub-center.
+    steady_noise : (parameter,) array
+        Noise of the sensors whose readings within a tick differ by it alone; 0 of those that follow the cards or the
+        Sun at once, whose readings may all be honest.
     """
 
     first: int
@@ -195,6 +198,7 @@ class SensorTable:
     low: Array
     high: Array
     rate: Array
+    steady_noise: Array
 
     @classmethod
     def of(cls, dictionary: Dictionary, sub_center: int) -> SensorTable:
@@ -213,6 +217,8 @@ class SensorTable:
         )
         scale = np.stack([dictionary.scale(quantity(name), "module")[modules] for name in NAMES], axis=1)
         error = np.array([s.error for s in SENSORS]) * scale
+        steady = np.zeros_like(noise)
+        steady[place[:, ~QUICK]] = noise[place[:, ~QUICK]]
         return cls(
             first=span.start,
             size=span.stop - span.start,
@@ -226,4 +232,5 @@ class SensorTable:
             low=dictionary.low[span],
             high=dictionary.high[span],
             rate=dictionary.rate[span],
+            steady_noise=steady,
         )

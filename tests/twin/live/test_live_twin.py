@@ -59,6 +59,17 @@ def test_state_and_parameters_are_found(case, quiet, plain):
     )
 
 
+def test_steps_longer_than_an_iteration(case, quiet, follow):
+    """Three readings a step, some from one part of the jobs' iterations and some from the other: all are honest."""
+    assert case.workload.jobs[0].iteration_time < 30.0
+    _, _, reports = follow(case, quiet.data(), settings=replace(SETTINGS, cycle=60.0, step=30.0))
+    assert reports[-1].time > 2300.0
+    assert not [a for r in reports for a in r.new_alarms]
+    assert reports[-1].parameter[0, PARAMETERS.index("mass_flow")] == pytest.approx(
+        quiet.factors["mass_flow"][0], abs=0.03
+    )
+
+
 def test_unmeasured_places_of_the_panel(case, quiet, plain):
     """Thermometers on the panel are not given to the filter: their temperatures come out within 0.5 K."""
     from twin.telemetry.panel_sensors import PanelSensors
