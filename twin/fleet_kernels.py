@@ -125,12 +125,16 @@ def load_block(
 
 @nb.njit(fastmath=FAST)
 def load_jobs(
-    s: F32, n: int, row: F32, job: I32, power_factor: F32, status: U8, peak_activity: F32, pace: F32
-) -> None:
-    """Copy to a block what depends on the job of each card; neighbours mostly share one."""
+    s: F32, n: int, row: F32, job: I32, power_factor: F32, status: U8, peak_activity: F32, pace: F32, runs: I64
+) -> int:
+    """Copy to a block what depends on the job of each card; neighbours mostly share one.
+
+    Cards ``runs[0, q]`` to ``runs[0, q + 1]`` have the job of column ``runs[1, q]``; gives how many such runs there are.
+    """
     one = np.float32(1.0)
     last = peak_activity.size - 1
     lo = 0
+    count = 0
     while lo < n:
         j = job[lo]
         hi = lo + 1
@@ -143,13 +147,25 @@ def load_jobs(
         s[PACE + lo : PACE + hi] = pace[column]
         s[BASE + lo : BASE + hi] = base
         s[CEILING + lo : CEILING + hi] = ceiling
+        runs[0, count] = lo
+        runs[1, count] = column
+        count += 1
         lo = hi
+    runs[0, count] = n
     for i in range(n):
         s[FACTOR + i] = power_factor[i]
     for i in range(n):
         s[HOT + i] = np.float32(status[i] & SLOWDOWN)
     for i in range(n):
         s[CAP + i] = -one if status[i] & FAILED else row[6]
+    return count
+
+
+@nb.njit(fastmath=FAST)
+def load_activity(s: F32, runs: I64, count: int, activity: F32) -> None:
+    """Copy the activity of a sub-step to a block."""
+    for q in range(count):
+        s[ACTIVITY + runs[0, q] : ACTIVITY + runs[0, q + 1]] = activity[runs[1, q]]
 
 
 @nb.njit(fastmath=FAST)
@@ -252,7 +268,6 @@ def advance_fleet(
     limits. `activity` is (1 or steps, job + 1); its last column is for cards without a job.
     """
     n_modules = module_start.size - 1
-    n_jobs = activity.shape[1] - 1
     varying = activity.shape[0] > 1
     per_step = np.float32(1.0) / np.float32(steps)
     half = np.float32(0.5)
@@ -262,6 +277,7 @@ def advance_fleet(
         s = np.empty(ROWS * BLOCK, np.float32)
         few = np.zeros(ROWS * BLOCK, np.float32)  # of a block, those cards that may meet a limit
         place = np.zeros(BLOCK, np.int64)
+        runs = np.zeros((2, BLOCK + 1), np.int64)
         bins = np.empty(HISTOGRAM_BINS, np.int32)
         largest = 0
         for m in range(first, last):
@@ -281,7 +297,7 @@ def advance_fleet(
                 for lo in range(start, stop, BLOCK):
                     n = min(BLOCK, stop - lo)
                     load_block(s, n, temperature[lo:], restart_timer[lo:], clock[lo:], decay[lo:], gain[lo:])
-                    load_jobs(s, n, row, job[lo:], power_factor[lo:], status[lo:], peak_activity, pace)
+                    load_jobs(s, n, row, job[lo:], power_factor[lo:], status[lo:], peak_activity, pace, runs)
                     load_plate(s, n, first_plate + slope * np.float32(lo - start), slope)
                     k.block_demands(s, n, row, caps[lo - start :])
                 share_cap(caps[:n_cards], n_cards - failed, power_cap[m], row[6])
@@ -294,7 +310,9 @@ def advance_fleet(
             for lo in range(start, stop, BLOCK):
                 n = min(BLOCK, stop - lo)
                 load_block(s, n, temperature[lo:], restart_timer[lo:], clock[lo:], decay[lo:], gain[lo:])
-                load_jobs(s, n, row, job[lo:], power_factor[lo:], status[lo:], peak_activity, pace)
+                count = load_jobs(
+                    s, n, row, job[lo:], power_factor[lo:], status[lo:], peak_activity, pace, runs
+                )
                 if capped:
                     for i in range(n):
                         s[CAP + i] = k.smaller(s[CAP + i], caps[lo - start + i])
@@ -307,9 +325,7 @@ def advance_fleet(
                 full += held if apart or held == 0 else n
                 for step in range(steps if varying else 1):
                     if varying:
-                        for i in range(n):
-                            j = job[lo + i]
-                            s[ACTIVITY + i] = activity[step, j if j >= 0 else n_jobs]
+                        load_activity(s, runs, count, activity[step])
                         if apart:
                             for i in range(filled):
                                 few[ACTIVITY + i] = s[ACTIVITY + place[i]]
