@@ -129,7 +129,7 @@ def load_jobs(
 ) -> int:
     """Copy to a block what depends on the job of each card; neighbours mostly share one.
 
-    Cards ``runs[0, q]`` to ``runs[0, q + 1]`` have the job of column ``runs[1, q]``; gives how many such runs there are.
+    Cards ``runs[0, q]`` to ``runs[0, q + 1]`` have the job of column ``runs[1, q]``; gives the number of such runs.
     """
     one = np.float32(1.0)
     last = peak_activity.size - 1
