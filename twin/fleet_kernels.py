@@ -125,7 +125,15 @@ def load_block(
 
 @nb.njit(fastmath=FAST)
 def load_jobs(
-    s: F32, n: int, row: F32, job: I32, power_factor: F32, status: U8, peak_activity: F32, pace: F32, runs: I64
+    s: F32,
+    n: int,
+    row: F32,
+    job: I32,
+    power_factor: F32,
+    status: U8,
+    peak_activity: F32,
+    pace: F32,
+    runs: I64,
 ) -> int:
     """Copy to a block what depends on the job of each card; neighbours mostly share one.
 
