@@ -269,10 +269,13 @@ class ModuleThermal:
 
     def settle(self, loads: HeatLoads, mass_flow: float) -> None:
         """Go to the steady state of constant loads, with the valve where it holds the supply temperature."""
-        from scipy.optimize import brentq
+        from functools import cache
+
+        from scipy.optimize import toms748
 
         self._set_loads(loads)
 
+        @cache  # the search asks for both ends again, which are far from everything between
         def opening(bypass: float) -> float:
             self.bypass = bypass
             self.set_flow(mass_flow, bypass)
@@ -281,7 +284,7 @@ class ModuleThermal:
 
         # A closed valve that is too warm, or an open one that is too cold, is where the valve stays.
         if opening(0.0) > 0.0 and opening(VALVE_LIMIT) < 0.0:
-            brentq(opening, 0.0, VALVE_LIMIT, xtol=1e-3)
+            toms748(opening, 0.0, VALVE_LIMIT, xtol=1e-3)
         self._rate = self._target = None
 
     def step(self, loads: HeatLoads, mass_flow: float, time: float, dt: float, jump: bool) -> ThermalTick:
