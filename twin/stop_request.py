@@ -80,7 +80,10 @@ def ends_at_once(then: str) -> Iterator[None]:
                 before[known] = signal.signal(known, interrupt)
     try:
         yield
-    except KeyboardInterrupt:
+    except BaseException as error:
+        # Compiled libraries give an exception that passes through them another name (pydantic's serialisers).
+        if not came and not isinstance(error, KeyboardInterrupt):
+            raise
         first = signal.Signals(came[0] if came else signal.SIGINT)
         stopped = RunStopped(f"stopped by {first.name}; {then}")
         stopped.exit_code = 128 + first

@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from pydantic import BaseModel, field_serializer
 
 from twin.errors import RunStopped
 from twin.stop_request import StopRequest, ends_at_once
@@ -27,6 +28,21 @@ def test_a_block_ends_at_once_with_the_code_of_the_signal(number):
         pytest.fail("it went on")
     assert ended.value.exit_code == 128 + number
     assert signal.getsignal(number) is before
+
+
+def test_a_library_may_give_the_interrupt_another_name():
+    """Pydantic makes an error of its own of one that comes while a field is serialised."""
+
+    class Interrupted(BaseModel):
+        field: int = 0
+
+        @field_serializer("field")
+        def serialise(self, value: int) -> int:
+            os.kill(os.getpid(), signal.SIGINT)
+            return value
+
+    with pytest.raises(RunStopped, match="stopped by SIGINT"), ends_at_once("parts are kept"):
+        Interrupted().model_dump_json()
 
 
 def test_without_a_signal_nothing_happens():
