@@ -14,6 +14,9 @@ from twin.worker_threads import worker_threads
 if TYPE_CHECKING:
     from distributed import Client
 
+LOOK = 1.0
+"""How often a task that takes long is looked after [s]."""
+
 START_PATIENCE = 60.0
 """How long workers may take to come up [s]."""
 
@@ -28,6 +31,10 @@ class Pool(Protocol):
     async def close(self) -> None:
         """Let go of everything."""
         ...
+
+
+async def _result(future: Any) -> Any:
+    return await future
 
 
 class OneProcess:
@@ -119,21 +126,43 @@ class Cluster:
         RunFailed
             If no worker is left for too long.
         """
+        while True:
+            names = await self._some_workers()
+            # As long as workers stay, a sub-center stays with its worker; when one dies, the scheduler finds another.
+            home = names[sub_center % len(names)]
+            self._calls += 1
+            future = self.client.submit(
+                on_worker, method, sub_center, *arguments, key=f"live-{method}-{sub_center}-{self._calls}",
+                workers=[home], allow_other_workers=True, pure=False, retries=5,
+            )  # fmt: skip
+            result = asyncio.ensure_future(_result(future))
+            while not (await asyncio.wait({result}, timeout=LOOK))[0]:
+                if await self._stranded(future, home):
+                    break
+            else:
+                return await result
+            result.cancel()
+            await future.cancel()
+
+    async def _some_workers(self) -> list[str]:
         for _ in range(int(START_PATIENCE / 0.5)):
             names = await self.workers()
             if names:
-                break
+                return names
             await asyncio.sleep(0.5)
-        else:
-            raise RunFailed(f"live: no worker for {START_PATIENCE:g} s")
-        self._calls += 1
-        # As long as workers stay, a sub-center stays with its worker; when one dies, the scheduler finds another.
-        home = names[sub_center % len(names)]
-        future = self.client.submit(
-            on_worker, method, sub_center, *arguments, key=f"live-{method}-{sub_center}-{self._calls}",
-            workers=[home], allow_other_workers=True, pure=False, retries=5,
-        )  # fmt: skip
-        return await future
+        raise RunFailed(f"live: no worker for {START_PATIENCE:g} s")
+
+    async def _stranded(self, future: Any, home: str) -> bool:
+        """Whether a task waits for a worker that is gone while there are others.
+
+        The scheduler gives the task of a worker that died to another one, but not to one that comes later: when all
+        died together, it would wait for the old address for ever.
+        """
+        names = await self.workers()
+        if not names or home in names:
+            return False
+        taken = await self.client.processing()
+        return future.status == "pending" and not any(future.key in keys for keys in taken.values())
 
     async def close(self) -> None:
         """Leave the cluster, and end it if it was started here."""

@@ -59,11 +59,17 @@ def through_workers(host, data, workers, kill_after=None):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_loses_nothing(case, short, panel, tmp_path):
-    """The worker is killed in the middle: every cycle is reported once, with the numbers of the undisturbed run."""
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_worker_loses_nothing(case, short, panel, tmp_path, workers):
+    """The worker is killed in the middle: every cycle is reported once, with the numbers of the undisturbed run.
+
+    Of two, the other one goes on; the only one comes back under another address.
+    """
     settings = LiveSettings(checkpoint=150.0)
     expected, _, _ = through_workers(Host(case, settings, tmp_path / "one", panel), short, 1)
-    found, metrics, killed = through_workers(Host(case, settings, tmp_path / "two", panel), short, 2, 12)
+    found, metrics, killed = through_workers(
+        Host(case, settings, tmp_path / "two", panel), short, workers, 12
+    )
     assert killed
     assert sorted(found) == sorted(expected) and len(found) > 25
     for time, report in expected.items():
