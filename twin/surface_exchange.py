@@ -114,6 +114,7 @@ class SurfaceExchange:
         faces = view.face_area.size
         part = np.array([0, 0, 1, 2, *[3] * (faces - FIXED_FACES)])
         self._gather = (np.arange(len(PARTS))[:, None] == part).astype(float)
+        self._others: tuple[Array, bool] | None = None
         self.set_coatings(coatings, radiator_area)
 
     def set_coatings(self, coatings: FaceCoatings, radiator_area: Array) -> None:
@@ -122,8 +123,11 @@ class SurfaceExchange:
         self.radiator_area = np.asarray(radiator_area, dtype=float)
         self._solar_weights = interpolation_weights(c.absorptance[:, 0])
         self._infrared_weights = interpolation_weights(c.emissivity[:, 0])
-        self._two_sided = bool((c.emissivity[:, 1] > 0.0).any())
+        two_sided = bool((c.emissivity[:, 1] > 0.0).any())
         rest = np.concatenate([c.absorptance[:, 2:], c.emissivity[:, 2:]], axis=1)
+        if self._others is not None and self._others[1] == two_sided and np.array_equal(rest, self._others[0]):
+            return  # ensembles change their radiators at every analysis, and nothing else
+        self._others, self._two_sided = (rest, two_sided), two_sided
         kinds, kind = np.unique(rest, axis=0, return_inverse=True)
         self._kinds = np.split(kinds, 2, axis=1)
         keys, place = np.unique(np.stack([self.sub_center, kind.ravel()]), axis=1, return_inverse=True)
