@@ -125,7 +125,11 @@ class SurfaceExchange:
         self._infrared_weights = interpolation_weights(c.emissivity[:, 0])
         two_sided = bool((c.emissivity[:, 1] > 0.0).any())
         rest = np.concatenate([c.absorptance[:, 2:], c.emissivity[:, 2:]], axis=1)
-        if self._others is not None and self._others[1] == two_sided and np.array_equal(rest, self._others[0]):
+        if (
+            self._others is not None
+            and self._others[1] == two_sided
+            and np.array_equal(rest, self._others[0])
+        ):
             return  # ensembles change their radiators at every analysis, and nothing else
         self._others, self._two_sided = (rest, two_sided), two_sided
         kinds, kind = np.unique(rest, axis=0, return_inverse=True)
