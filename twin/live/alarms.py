@@ -92,7 +92,7 @@ RULES = (
     Rule("battery_capacity", 0.88, "battery", "battery holds {value} off its capacity: cells lost"),
 )  # fmt: skip
 
-RAISE, CLEAR = 0.95, 0.5
+RAISE, CLEAR = 0.95, 0.1
 """Probabilities at which an alarm is raised, and at which it ends."""
 
 
