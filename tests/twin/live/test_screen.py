@@ -175,7 +175,9 @@ def test_plant_alarms_come_go_and_keep_their_time():
     (alarm,) = book.update("plant", book.plant_alarms(bad, spread, 100.0), 100.0)
     assert (alarm.cause, alarm.place) == ("pump", "first/1") and alarm.confidence > 0.99
     edge = good.copy()
-    edge[1, PARAMETERS.index("mass_flow")] = 0.955  # a little better than the limit: estimates wander by that much
+    edge[1, PARAMETERS.index("mass_flow")] = (
+        0.955  # a little better than the limit: estimates wander by that much
+    )
     assert book.update("plant", book.plant_alarms(edge, spread, 200.0), 200.0) == []
     assert next(iter(book.standing.values())).time == 100.0
     book.update("plant", book.plant_alarms(good, spread, 300.0), 300.0)
