@@ -9,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 from live_experiment import ROOT, Follower, forecasts, simulate
 
+from solvers.reduced_panel import OutsideTraining
+
 BEGIN = 3600.0
 """Forecasts from here on are judged: what breaks in the experiments has broken before [s]."""
 
@@ -43,7 +45,11 @@ def throttling(orbits: float, caps: list[float], seeds: int, spread: float) -> d
             pool.submit(_near_the_limit, orbits, cap, seed, spread) for cap in caps for seed in range(seeds)
         ]
         for run in as_completed(runs):
-            label, found, gaps, hot, count = run.result()
+            try:
+                label, found, gaps, hot, count = run.result()
+            except OutsideTraining as error:  # of three panels left, one takes the flow of two and a little
+                print(f"  not counted, the hidden plant leaves what its reduced panel was made for: {error}")
+                continue
             rows += found
             errors += gaps
             throttled, sub_centers = throttled + hot, sub_centers + count
