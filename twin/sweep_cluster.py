@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from twin.errors import BadInput, DawnduskError, RunStopped
 from twin.kept_tasks import KeptTasks
-from twin.worker_threads import worker_threads
+from twin.worker_processes import starting_workers
 
 __all__ = ["Done", "Workers", "run_tasks", "workers"]
 
@@ -89,13 +90,14 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
         with client:
             yield Workers(client)
         return
-    with worker_threads(1):  # the workers share the processors among them
+    with starting_workers(1):  # the workers share the processors among them
         cluster = LocalCluster(
             n_workers=count or os.process_cpu_count() or 1,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
+            silence_logs=logging.CRITICAL,  # errors of tasks are told by what ran them
         )
     with cluster, Client(cluster) as client:
         yield Workers(client)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +158,37 @@ def test_workers_have_one_thread(tmp_path):
         [sys.executable, tmp_path / "count.py"], capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.split() == ["2", "1"]
+
+
+LONG = """
+import time
+from twin.errors import RunStopped
+from twin.stop_request import ends_at_once
+from twin.sweep_cluster import run_tasks, workers
+if __name__ == "__main__":
+    try:
+        with ends_at_once("parts are kept"), workers(count=1) as place:
+            print("begun", flush=True)
+            run_tasks(place, time.sleep, [(60.0,)])
+    except RunStopped as stopped:
+        print(stopped)
+"""
+
+
+def test_an_interrupt_of_the_terminal_is_for_this_process(tmp_path):
+    """Ctrl-C goes to the workers too: they leave their end to the process that started them, and say nothing."""
+    (tmp_path / "long.py").write_text(LONG)
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "long.py"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True, env={**os.environ, "PYTHONPATH": str(CASE.parents[1])},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGINT)
+    said, errors = process.communicate(timeout=60.0)
+    assert said == "stopped by SIGINT; parts are kept\n"
+    assert errors == ""
 
 
 def test_no_scheduler_there():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twin.errors import BadInput, RunFailed
 from twin.live.host import PLUGIN, Host, on_worker
-from twin.worker_threads import worker_threads
+from twin.worker_processes import starting_workers
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -82,7 +82,7 @@ class Cluster:
         from distributed import Client, LocalCluster
 
         # Sub-centers take turns: while one of them analyses, the processors are its own.
-        with worker_threads(os.process_cpu_count() or 1):
+        with starting_workers(os.process_cpu_count() or 1):
             cluster = await LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
                 dashboard_address="127.0.0.1:0", asynchronous=True, silence_logs=50,
