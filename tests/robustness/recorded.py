@@ -71,7 +71,8 @@ def fuzz_table(lines: Sequence[Mapping[str, object]]) -> str:
 
 def kill_table(lines: Sequence[Mapping[str, object]]) -> str:
     """Return what was done to what, and what came of it."""
-    return as_table(KILL_HEADS, [(*line["key"], line["times"], line["result"]) for line in lines])  # type: ignore[misc]
+    rows = sorted((*line["key"], line["times"], line["result"]) for line in lines)  # type: ignore[misc]
+    return as_table(KILL_HEADS, rows)
 
 
 def as_table(heads: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
